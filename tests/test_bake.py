@@ -1,0 +1,115 @@
+"""What lies in a new project's folder."""
+
+import shutil
+import tomllib
+from pathlib import Path
+
+import pytest
+from conftest import APP, Bakery, succeed
+
+VERBATIM = ["app", "migrations", "tests"]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def committed(project: Path) -> list[str]:
+    return succeed("git", "ls-files", "-z", cwd=project).split("\0")[:-1]
+
+
+def test_the_top_level_is_what_the_readme_promises(project: Path) -> None:
+    names = {path.split("/")[0] for path in committed(project)}
+
+    assert names >= {
+        ".env.example",
+        ".gitignore",
+        ".python-versions",
+        "LICENSE",
+        "Makefile",
+        "README.md",
+        "app",
+        "migrations",
+        "pyproject.toml",
+        "tests",
+    }
+
+
+@pytest.mark.parametrize("folder", VERBATIM)
+def test_code_is_copied_byte_for_byte(template: Path, bakery: Bakery, folder: str) -> None:
+    copied = contents(bakery.bake() / folder)
+
+    assert copied
+    assert copied == contents(template / APP / folder)
+
+
+def test_nothing_is_left_unrendered(project: Path) -> None:
+    left = [
+        path
+        for path in committed(project)
+        if b"cookiecutter." in (project / path).read_bytes() or "cookiecutter" in path
+    ]
+
+    assert left == []
+
+
+def test_only_a_handful_of_files_is_rendered(template: Path) -> None:
+    rendered = [
+        path
+        for path, text in contents(template / APP).items()
+        if b"cookiecutter." in text and path.split("/")[0] not in VERBATIM
+    ]
+
+    assert len(rendered) <= 8, rendered
+
+
+def test_the_options_of_one_bake_do_not_reach_the_code(template: Path, bakery: Bakery) -> None:
+    project = bakery.bake(license="Proprietary", python_version="3.13", project_name="Other")
+
+    for folder in VERBATIM:
+        assert contents(project / folder) == contents(template / APP / folder)
+
+
+@pytest.mark.parametrize(
+    ("license", "words"),
+    [
+        ("MIT", "MIT License"),
+        ("Apache-2.0", "Apache License"),
+        ("Proprietary", "All rights reserved."),
+    ],
+)
+def test_the_licence_is_the_one_that_was_chosen(bakery: Bakery, license: str, words: str) -> None:
+    text = (bakery.bake(license=license, author_name="Ada Lovelace") / "LICENSE").read_text()
+
+    assert words in text
+    assert "Ada Lovelace" in text
+    assert text == text.strip() + "\n"
+
+
+def test_the_chosen_python_is_the_oldest_one(bakery: Bakery) -> None:
+    assert (bakery.bake(python_version="3.12") / ".python-versions").read_text() == ">=3.12\n"
+
+
+def test_dependencies_have_both_bounds_and_a_date(project: Path) -> None:
+    pyproject = tomllib.loads((project / "pyproject.toml").read_text())
+    groups = [pyproject["project"]["dependencies"], *pyproject["dependency-groups"].values()]
+
+    for requirement in (r for group in groups for r in group if isinstance(r, str)):
+        assert ">=" in requirement, requirement
+        assert ",<" in requirement, requirement
+    assert pyproject["tool"]["uv"]["exclude-newer"] >= "2026-11-21"
+
+
+def test_what_tools_left_in_the_template_does_not_reach_the_project(
+    template: Path, bakery: Bakery
+) -> None:
+    bakery.template = Path(shutil.copytree(template, bakery.folder / "used"))
+    for folder in (".mypy_cache/3.11", ".ruff_cache", "app/__pycache__"):
+        cache = bakery.template / APP / folder / "cached"
+        cache.parent.mkdir(parents=True)
+        cache.write_bytes(b"\x80 is no text, and {{ this }} is {% no template")
+
+    left = [path for path in bakery.bake().rglob("*") if path.name == "cached"]
+
+    assert left == []

@@ -1,0 +1,155 @@
+"""The JSON routes of accounts."""
+
+from dataclasses import replace
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+from fastapi.security import OAuth2PasswordRequestForm
+from pydantic import ValidationError
+
+from app.accounts import service, sessions
+from app.accounts.dependencies import (
+    ClientInfoDep,
+    CurrentSession,
+    CurrentUser,
+    SessionToken,
+    clear_session_cookie,
+    limit_email_requests,
+    limit_registrations,
+    set_session_cookie,
+)
+from app.accounts.errors import InvalidCredentials
+from app.accounts.models import User
+from app.accounts.schemas import (
+    AccessToken,
+    EmailOnly,
+    Login,
+    Message,
+    Register,
+    SessionPublic,
+    UpdateAccount,
+    UserPublic,
+    VerifyEmail,
+)
+from app.accounts.sessions import IDLE_LIFETIME
+from app.database import SessionDep
+
+Responses = dict[int | str, dict[str, Any]]  # as FastAPI has it; web/openapi.py adds the schema
+
+BAD_TOKEN: Responses = {400: {"description": "The link was used, has expired, or never was one"}}
+BAD_CREDENTIALS: Responses = {
+    401: {"description": "Unknown address, or wrong password"},
+    403: {"description": "The address is not verified yet"},
+}
+NOT_SIGNED_IN: Responses = {401: {"description": "No session, or one that has ended"}}
+NO_SUCH_SESSION: Responses = {404: {"description": "You have no session with this id"}}
+TOO_MANY: Responses = {429: {"description": "Too many attempts; see the header Retry-After"}}
+
+auth = APIRouter(prefix="/api/v1/auth", tags=["auth"])
+me = APIRouter(prefix="/api/v1/users/me", tags=["account"], responses=NOT_SIGNED_IN)
+
+
+@auth.post(
+    "/register", status_code=202, dependencies=[Depends(limit_registrations)], responses=TOO_MANY
+)
+async def register(session: SessionDep, data: Register) -> Message:
+    """Make an account. The answer is the same if the address has one already."""
+    await service.register(session, data)
+    return Message(detail="Please look into your mailbox: we have sent you a link to go on with.")
+
+
+@auth.post("/verify-email", responses=BAD_TOKEN)
+async def verify_email(session: SessionDep, data: VerifyEmail) -> Message:
+    """Confirm an e-mail address with the token of the link that was sent to it."""
+    await service.verify_email(session, data.token)
+    return Message(detail="Your e-mail address is confirmed. You can sign in now.")
+
+
+@auth.post(
+    "/resend-verification",
+    status_code=202,
+    dependencies=[Depends(limit_email_requests)],
+    responses=TOO_MANY,
+)
+async def resend_verification(session: SessionDep, data: EmailOnly) -> Message:
+    """Send another link, if the address waits for one; the answer does not tell."""
+    await service.resend_verification(session, data.email)
+    return Message(detail="If this address waits to be confirmed, a new link is on its way.")
+
+
+def get_credentials(form: Annotated[OAuth2PasswordRequestForm, Depends()]) -> Login:
+    """The OAuth2 form calls the address a username; what is no address is no account."""
+    try:
+        return Login.model_validate({"email": form.username, "password": form.password})
+    except ValidationError:
+        raise InvalidCredentials from None
+
+
+@auth.post("/token", responses=BAD_CREDENTIALS | TOO_MANY)
+async def create_token(
+    session: SessionDep,
+    data: Annotated[Login, Depends(get_credentials)],
+    client: ClientInfoDep,
+    response: Response,
+) -> AccessToken:
+    """Sign in a program: a bearer token (OAuth2, password grant)."""
+    signed_in = await service.sign_in(session, data, replace(client, cookie=None))
+    response.headers["Cache-Control"] = "no-store"  # RFC 6749, 5.1
+    return AccessToken(access_token=signed_in.token, expires_in=int(IDLE_LIFETIME.total_seconds()))
+
+
+@auth.post("/login", status_code=204, responses=BAD_CREDENTIALS | TOO_MANY)
+async def login(
+    session: SessionDep, data: Login, client: ClientInfoDep, response: Response
+) -> None:
+    """Sign in a browser: a session cookie."""
+    set_session_cookie(response, await service.sign_in(session, data, client))
+
+
+@auth.post("/logout", status_code=204)
+async def logout(session: SessionDep, token: SessionToken, response: Response) -> None:
+    """End the session that the request carries, if any."""
+    await service.sign_out(session, token or "")
+    clear_session_cookie(response)
+
+
+@me.get("", response_model=UserPublic)
+async def read_account(user: CurrentUser) -> User:
+    """The account of whoever asks."""
+    return user
+
+
+@me.patch("", response_model=UserPublic)
+async def update_account(session: SessionDep, user: CurrentUser, data: UpdateAccount) -> User:
+    """Change the name."""
+    return await service.update_account(session, user, data)
+
+
+@me.get("/sessions")
+async def list_sessions(
+    session: SessionDep, user: CurrentUser, current: CurrentSession
+) -> list[SessionPublic]:
+    """The devices that are signed in."""
+    return [
+        SessionPublic(**found.model_dump(), current=found.id == current.id)
+        for found in await sessions.list_of(session, user)
+    ]
+
+
+@me.delete("/sessions", status_code=204)
+async def end_all_sessions(session: SessionDep, user: CurrentUser, response: Response) -> None:
+    """Sign out everywhere, here as well."""
+    await sessions.end_all(session, user)
+    clear_session_cookie(response)
+
+
+@me.delete("/sessions/{session_id}", status_code=204, responses=NO_SUCH_SESSION)
+async def end_session(session: SessionDep, user: CurrentUser, session_id: UUID) -> None:
+    """Sign out one device."""
+    await sessions.end_one(session, user, session_id)
+
+
+router = APIRouter()
+router.include_router(auth)
+router.include_router(me)

@@ -1,0 +1,236 @@
+"""The account pages: plain forms that work without JavaScript, over the same service as the API."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, HTTPException, Request
+from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.responses import RedirectResponse, Response
+
+from app.accounts import service, sessions
+from app.accounts.dependencies import (
+    SESSION_COOKIE,
+    ClientInfoDep,
+    CurrentSession,
+    OptionalUser,
+    clear_session_cookie,
+    limit_email_requests,
+    limit_registrations,
+    set_session_cookie,
+)
+from app.accounts.devices import describe_device
+from app.accounts.errors import EmailNotVerified, InvalidToken
+from app.accounts.models import LoginSession, User
+from app.accounts.schemas import EmailOnly, Login, Register, UpdateAccount, VerifyEmail
+from app.database import SessionDep
+from app.errors import AppError
+from app.web.flash import flash
+from app.web.forms import Form, parse_form
+from app.web.rendering import page
+
+router = APIRouter(include_in_schema=False)
+
+
+async def signed_in_user(request: Request, user: OptionalUser) -> User:
+    """The user whom a page belongs to; anybody else signs in first, and then comes back."""
+    if user is None:
+        raise HTTPException(303, headers={"Location": f"/login?next={quote(request.url.path)}"})
+    return user
+
+
+SignedInUser = Annotated[User, Depends(signed_in_user)]
+
+
+@router.get("/register")
+async def show_register(request: Request, user: OptionalUser) -> Response:
+    if user:
+        return _see("/account")
+    return page(request, "accounts/register.html", form=Form[Register]())
+
+
+@router.post("/register")
+async def register(request: Request, session: SessionDep, client: ClientInfoDep) -> Response:
+    form = await parse_form(request, Register)
+    if form.data:
+        async with _refusal_shown_in(form, session):
+            await limit_registrations(client)
+            await service.register(session, form.data)
+            return _check_inbox(form.data.email)
+    return page(request, "accounts/register.html", status_code=form.status, form=form)
+
+
+@router.get("/register/done")
+async def show_check_inbox(request: Request) -> Response:
+    return page(request, "accounts/check_inbox.html")
+
+
+@router.get("/verify-email")
+async def show_verify_email(request: Request, token: str = "") -> Response:
+    """Only shows a button: mail scanners open every link, and must not use the token up."""
+    return page(request, "accounts/verify_email.html", token=token)
+
+
+@router.post("/verify-email")
+async def verify_email(request: Request, session: SessionDep) -> Response:
+    form = await parse_form(request, VerifyEmail)
+    if form.data:
+        async with _refusal_shown_in(form, session):
+            await service.verify_email(session, form.data.token)
+            response = _see("/login")
+            flash(response, "Your address is confirmed. Sign in, and you are there.")
+            return response
+    return _resend_page(request, Form[EmailOnly](refusal=form.refusal or InvalidToken()))
+
+
+@router.get("/resend-verification")
+async def show_resend_verification(request: Request) -> Response:
+    return _resend_page(request, Form[EmailOnly]())
+
+
+@router.post("/resend-verification")
+async def resend_verification(
+    request: Request, session: SessionDep, client: ClientInfoDep
+) -> Response:
+    form = await parse_form(request, EmailOnly)
+    if form.data:
+        async with _refusal_shown_in(form, session):
+            await limit_email_requests(client)
+            await service.resend_verification(session, form.data.email)
+            return _check_inbox(form.data.email)
+    return _resend_page(request, form)
+
+
+@router.get("/login")
+async def show_login(request: Request, user: OptionalUser, next: str = "") -> Response:
+    if user:
+        return _see(local_path(next))
+    return _login_page(request, Form[Login]())
+
+
+@router.post("/login")
+async def login(
+    request: Request, session: SessionDep, client: ClientInfoDep, next: str = ""
+) -> Response:
+    form = await parse_form(request, Login)
+    if form.data:
+        async with _refusal_shown_in(form, session):
+            signed_in = await service.sign_in(session, form.data, client)
+            response = _see(local_path(next))
+            set_session_cookie(response, signed_in)
+            return response
+    return _login_page(request, form)
+
+
+@router.post("/logout")
+async def logout(request: Request, session: SessionDep) -> Response:
+    if token := request.cookies.get(SESSION_COOKIE):
+        await service.sign_out(session, token)
+    response = _see("/")
+    clear_session_cookie(response)
+    flash(response, "You are signed out. See you soon.", "info")
+    return response
+
+
+@router.get("/account")
+async def show_account(
+    request: Request, session: SessionDep, user: SignedInUser, current: CurrentSession
+) -> Response:
+    form = Form[UpdateAccount](values={"full_name": user.full_name})
+    return await _account_page(request, session, user, current, form)
+
+
+@router.post("/account")
+async def update_account(
+    request: Request, session: SessionDep, user: SignedInUser, current: CurrentSession
+) -> Response:
+    form = await parse_form(request, UpdateAccount)
+    if form.data is None:
+        return await _account_page(request, session, user, current, form)
+    await service.update_account(session, user, form.data)
+    response = _see("/account")
+    flash(response, "Saved.")
+    return response
+
+
+@router.post("/account/sessions/{session_id}/end")
+async def end_session(session: SessionDep, user: SignedInUser, session_id: UUID) -> Response:
+    await sessions.end_one(session, user, session_id)
+    response = _see("/account")
+    flash(response, "That device is signed out.")
+    return response
+
+
+def local_path(next_: str) -> str:
+    """Where to go after signing in: a path of ours, never another site.
+
+    Browsers read `/\\evil.example` and `/<tab>/evil.example` as `//evil.example`.
+    """
+    return next_ if re.fullmatch(r"/(?!/)[^\\\x00-\x20\x7f]*", next_) else "/account"
+
+
+@asynccontextmanager
+async def _refusal_shown_in(form: Form[Any], session: AsyncSession) -> AsyncIterator[None]:
+    """A domain error goes into the form; as in the API, a refused request writes nothing."""
+    try:
+        yield
+    except AppError as error:
+        await session.rollback()
+        form.refuse(error)
+
+
+def _see(path: str) -> RedirectResponse:
+    """Answer a form with another page, so that reloading sends nothing twice."""
+    return RedirectResponse(path, status_code=303)
+
+
+def _check_inbox(email: str) -> Response:
+    """The same for every address, known or not."""
+    response = _see("/register/done")
+    flash(response, f"We have sent an e-mail to {email}.")
+    return response
+
+
+async def _account_page(
+    request: Request,
+    session: AsyncSession,
+    user: User,
+    current: LoginSession,
+    form: Form[UpdateAccount],
+) -> Response:
+    return page(
+        request,
+        "accounts/account.html",
+        status_code=form.status,
+        user=user,
+        form=form,
+        devices=await sessions.list_of(session, user),
+        current=current,
+        describe_device=describe_device,
+    )
+
+
+def _login_page(request: Request, form: Form[Login]) -> Response:
+    return page(
+        request,
+        "accounts/login.html",
+        status_code=form.status,
+        headers=form.headers,
+        form=form,
+        offer_resend=isinstance(form.refusal, EmailNotVerified),
+    )
+
+
+def _resend_page(request: Request, form: Form[EmailOnly]) -> Response:
+    is_dead_link = isinstance(form.refusal, InvalidToken)
+    return page(
+        request,
+        "accounts/resend_verification.html",
+        status_code=form.status,
+        headers=form.headers,
+        form=form,
+        title="This link no longer works" if is_dead_link else "Get a new link",
+    )

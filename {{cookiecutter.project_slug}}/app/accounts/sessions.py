@@ -1,0 +1,134 @@
+"""Who is signed in, where, and until when.
+
+A session is a row, and its token is 256 random bits of which the row keeps the hash: whatever
+is signed or encrypted into a cookie instead could not be ended before its time. The browser's
+cookie and the bearer token of an API client are the same thing in another envelope.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import and_, delete, or_, update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.accounts.errors import NoSuchSession
+from app.accounts.models import LoginSession, User
+from app.accounts.tokens import digest, generate
+from app.database import utcnow
+
+IDLE_LIFETIME = timedelta(days=14)
+"""Whoever comes back within two weeks stays signed in; a forgotten library computer does not."""
+LONGEST_LIFETIME = timedelta(days=90)
+"""And then signs in anew: a stolen token, kept alive by its thief, ends some day as well."""
+TOUCH_EVERY = timedelta(minutes=1)
+"""How exact `last_seen_at` is: reading a page must not cost a write each time."""
+
+
+@dataclass(frozen=True)
+class ClientInfo:
+    """Where a request comes from."""
+
+    ip: str
+    user_agent: str
+    cookie: str | None = None
+    """The session that this browser has had so far."""
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A session that has just begun. Its token is nowhere else: hand it over now."""
+
+    token: str
+    expires_at: datetime
+    user: User
+
+
+async def start(session: AsyncSession, user: User, client: ClientInfo) -> SignedIn:
+    """Sign a device in. The browser's session so far ends, and so do the user's stale ones.
+
+    A token that somebody planted in the browser before is worth nothing afterwards.
+    """
+    stale = and_(col(LoginSession.user_id) == user.id, col(LoginSession.expires_at) <= utcnow())
+    replaced = col(LoginSession.token_hash) == digest(client.cookie or "")
+    await session.exec(delete(LoginSession).where(or_(stale, replaced)))
+    token = generate()
+    login = LoginSession(
+        user_id=user.id,
+        token_hash=digest(token),
+        user_agent=client.user_agent,
+        ip=client.ip,
+        expires_at=utcnow() + IDLE_LIFETIME,
+    )
+    session.add(login)
+    return SignedIn(token, login.expires_at, user)
+
+
+async def find(session: AsyncSession, token: str) -> tuple[User, LoginSession] | None:
+    """Whose session this is, unless it has ended or its user is no longer active.
+
+    Being used prolongs it.
+    """
+    statement = (
+        select(User, LoginSession)
+        .join(LoginSession, col(LoginSession.user_id) == User.id)
+        .where(
+            LoginSession.token_hash == digest(token),
+            LoginSession.expires_at > utcnow(),
+            col(User.is_active).is_(True),
+        )
+    )
+    found = (await session.exec(statement)).first()
+    if found is None:
+        return None
+    user, login = found
+    if login.last_seen_at < utcnow() - TOUCH_EVERY:
+        await _touch(session, login)
+    return user, login
+
+
+async def list_of(session: AsyncSession, user: User) -> Sequence[LoginSession]:
+    """The user's living sessions, the last used first."""
+    statement = (
+        select(LoginSession)
+        .where(LoginSession.user_id == user.id, LoginSession.expires_at > utcnow())
+        .order_by(col(LoginSession.last_seen_at).desc())
+    )
+    return (await session.exec(statement)).all()
+
+
+async def end(session: AsyncSession, token: str) -> None:
+    """Sign out the device that holds this token, if any does."""
+    await session.exec(delete(LoginSession).where(col(LoginSession.token_hash) == digest(token)))
+
+
+async def end_one(session: AsyncSession, user: User, session_id: UUID) -> None:
+    """Sign out one of the user's devices; raises NoSuchSession."""
+    own = and_(col(LoginSession.id) == session_id, col(LoginSession.user_id) == user.id)
+    ended = await session.exec(delete(LoginSession).where(own))
+    if not ended.rowcount:
+        raise NoSuchSession
+
+
+async def end_all(session: AsyncSession, user: User) -> None:
+    """Sign out every device of the user."""
+    await session.exec(delete(LoginSession).where(col(LoginSession.user_id) == user.id))
+
+
+async def _touch(session: AsyncSession, login: LoginSession) -> None:
+    time = utcnow()
+    await session.exec(
+        update(LoginSession)
+        .where(col(LoginSession.id) == login.id)
+        .values(
+            last_seen_at=time,
+            expires_at=min(time + IDLE_LIFETIME, login.created_at + LONGEST_LIFETIME),
+        )
+    )
+
+
+async def delete_expired(session: AsyncSession) -> None:
+    """Delete sessions that nobody came back to."""
+    await session.exec(delete(LoginSession).where(col(LoginSession.expires_at) <= utcnow()))

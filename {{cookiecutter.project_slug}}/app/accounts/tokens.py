@@ -1,0 +1,109 @@
+"""The single-use tokens in the links that we mail.
+
+A token is 256 random bits that only its recipient gets to see. The database keeps its
+SHA-256, so a stolen copy of the table (a backup, an SQL injection) opens no account; unlike
+a password, a random token can't be guessed, so a fast hash without salt is enough.
+
+Tokens live in a table rather than being signed, because a signature can't be taken back:
+a row can be used up once, and goes when its user does. Each is good for one purpose, and
+for the one address that it was sent to: a link in an old mailbox does not vouch for a new one.
+
+A job whose outcome was unknown sends its e-mail again, with a new token, for the first can't
+be had back from its hash. So several may be alive, each works, and using one ends them all.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from hashlib import sha256
+from secrets import token_urlsafe
+from uuid import UUID
+
+from sqlalchemy import delete
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.accounts.errors import InvalidToken
+from app.accounts.models import AccountToken, User
+from app.database import utcnow
+
+
+class Purpose(StrEnum):
+    """What a mailed link is good for."""
+
+    VERIFY_EMAIL = "verify_email"
+
+
+LIFETIMES = {
+    # Registered on Friday, read on Monday. It only proves who reads the mailbox.
+    Purpose.VERIFY_EMAIL: timedelta(days=4),
+}
+"""Counted from when the e-mail is sent, not from when it was asked for."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """That whoever brought the token reads the mail of `sent_to`."""
+
+    user_id: UUID
+    sent_to: str
+
+
+def generate() -> str:
+    """256 random bits as 43 characters that fit a URL."""
+    return token_urlsafe(32)
+
+
+def digest(token: str) -> str:
+    """What the database keeps of a token."""
+    return sha256(token.encode()).hexdigest()
+
+
+async def issue(session: AsyncSession, user: User, purpose: Purpose) -> str:
+    """A new token for a link to the user's address; earlier ones stay good."""
+    token = generate()
+    session.add(
+        AccountToken(
+            user_id=user.id,
+            purpose=purpose,
+            token_hash=digest(token),
+            sent_to=user.email,
+            expires_at=utcnow() + LIFETIMES[purpose],
+        )
+    )
+    return token
+
+
+async def consume(session: AsyncSession, token: str, purpose: Purpose) -> Proof:
+    """Use a token up, together with its user's others of the same purpose.
+
+    One statement, so that of two requests with one link exactly one wins: the other waits
+    for the rows, and finds them deleted. Raises InvalidToken.
+    """
+    owner = (
+        select(col(AccountToken.user_id))
+        .where(
+            col(AccountToken.token_hash) == digest(token),
+            col(AccountToken.purpose) == purpose,
+            col(AccountToken.expires_at) > utcnow(),
+        )
+        .scalar_subquery()
+    )
+    used = (
+        delete(AccountToken)
+        .where(col(AccountToken.user_id) == owner, col(AccountToken.purpose) == purpose)
+        .returning(
+            col(AccountToken.token_hash), col(AccountToken.user_id), col(AccountToken.sent_to)
+        )
+        .execution_options(synchronize_session=False)
+    )
+    for token_hash, user_id, sent_to in await session.exec(used):
+        if token_hash == digest(token):
+            return Proof(user_id, sent_to)
+    raise InvalidToken
+
+
+async def delete_expired(session: AsyncSession) -> None:
+    """Delete what was never used in time."""
+    expired = col(AccountToken.expires_at) <= utcnow()
+    await session.exec(delete(AccountToken).where(expired))

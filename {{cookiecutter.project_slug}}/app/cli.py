@@ -1,0 +1,235 @@
+"""`manage`: what there is to do with the project from a terminal.
+
+Imports are inside the commands, so that `--help` is quick and works before anything is set up.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import Annotated, Any
+
+import typer
+
+from app.cli_jobs import jobs
+
+manage = typer.Typer(
+    name="manage", no_args_is_help=True, pretty_exceptions_enable=False, help="Manage the project."
+)
+manage.add_typer(jobs, name="jobs")
+
+Host = Annotated[str, typer.Option(help="The address to listen on.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")]
+
+
+@manage.command()
+def dev(host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Migrate, then run web, worker and schedule in one process, with reload."""
+    _ensure_env_file()
+    migrate()
+    _link_to(host, port)
+    _serve(host, port, reload=True, reload_dirs=["app"], timeout_graceful_shutdown=2)
+
+
+@manage.command()
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="How many processes.")] = 1,
+) -> None:
+    """Run the web server for production (TLS and compression are the proxy's)."""
+    from app.settings import settings
+
+    _require_migrations()
+    patience = round(settings.shutdown_timeout.total_seconds())
+    _serve(host, port, workers=workers, timeout_graceful_shutdown=patience)
+
+
+@manage.command()
+def worker() -> None:
+    """Run a worker for the engine in the settings, until SIGTERM; start as many as you like."""
+    from app.logging import configure_logging
+    from app.tasks import engines
+
+    _require_migrations()
+    configure_logging()
+    asyncio.run(engines.current().work())
+
+
+@manage.command()
+def scheduler() -> None:
+    """Enqueue periodic tasks when due; start as many as you like, each tick runs once.
+
+    With TASKS_ENGINE=inprocess the web server does this by itself.
+    """
+    from app.logging import configure_logging
+    from app.tasks import engines
+    from app.tasks.schedule import Scheduler
+
+    async def schedule() -> None:
+        scheduler = Scheduler()
+        engines.on_sigterm(scheduler.stop)
+        await scheduler.run()
+
+    _require_migrations()
+    configure_logging()
+    asyncio.run(schedule())
+
+
+@manage.command(context_settings={"ignore_unknown_options": True})
+def migrate(
+    revision: Annotated[
+        str, typer.Argument(help="Where to go: head, a revision, +1; backwards: -1, base.")
+    ] = "head",
+) -> None:
+    """Bring the database up to date."""
+    from app import migrations
+
+    migrations.migrate(revision)
+
+
+@manage.command()
+def makemigrations(
+    message: Annotated[str, typer.Option("--message", "-m", help="What changes, in few words.")],
+) -> None:
+    """Write a migration for what changed in the models; read it before you run it."""
+    from app import migrations
+
+    if not migrations.make(message):
+        typer.echo("The models have not changed; nothing was written.")
+
+
+@manage.command()
+def createsuperuser(
+    email: Annotated[str, typer.Option(prompt=True, help="Their e-mail address.")],
+    password: Annotated[
+        str,
+        typer.Option(
+            prompt=True,
+            hide_input=True,
+            confirmation_prompt=True,
+            envvar="SUPERUSER_PASSWORD",
+            help="Better typed at the prompt, or given in the environment.",
+        ),
+    ],
+    full_name: Annotated[str, typer.Option(help="Their name.")] = "",
+) -> None:
+    """Make an account that may do everything, or give that right to an existing one."""
+    from app.accounts.service import create_superuser
+    from app.cli_jobs import run
+
+    _require_migrations()
+    user = run(lambda session: create_superuser(session, email, password, full_name))
+    typer.echo(f"{user.email} is a superuser.")
+
+
+@manage.command()
+def sendtestemail(
+    address: Annotated[str, typer.Argument(help="Where to send it.")],
+) -> None:
+    """Send a mail through MAIL_URL, now, to see whether it works."""
+    from pydantic import ValidationError
+
+    from app.logging import configure_logging
+    from app.mail import send
+    from app.mail.emails import DeliveryTestEmail
+    from app.settings import settings
+
+    configure_logging()
+    try:
+        message_id = asyncio.run(send(DeliveryTestEmail(to=address)))
+    except ValidationError as error:
+        _stop(f"{address}: {error.errors()[0]['msg']}")
+    except Exception as error:  # whatever the server, the network or the disk said
+        _stop(f"not sent: {error}")
+    typer.echo(f"Sent as <{message_id}> through {settings.mail_url.split(':', 1)[0]}.")
+
+
+@manage.command()
+def shell(
+    command: Annotated[str | None, typer.Option("-c", help="Run this and leave.")] = None,
+) -> None:
+    """A Python prompt with the models, a session and `await`."""
+    from app.shell import run_shell
+
+    run_shell(command)
+
+
+@manage.command()
+def check(
+    deploy: Annotated[bool, typer.Option("--deploy", help="What is unsafe in production.")] = False,
+) -> None:
+    """Read the settings and say what is wrong with them."""
+    from app.checks import deployment_problems
+
+    problems = deployment_problems() if deploy else []
+    for problem in problems:
+        typer.echo(problem, err=True)
+    if problems:
+        raise typer.Exit(1)
+    typer.echo("No problems found.")
+
+
+def _serve(host: str, port: int, **options: Any) -> None:
+    import uvicorn
+
+    uvicorn.run(
+        "app.main:app",
+        host=host,
+        port=port,
+        access_log=False,  # app/logging.py writes one line per request, without secrets
+        log_config=None,
+        server_header=False,
+        **options,
+    )
+
+
+def _require_migrations() -> None:
+    """A server on old tables would answer every request with an error."""
+    from app import migrations
+    from app.cli_jobs import run
+
+    if run(migrations.applied) != migrations.heads():
+        _stop("The database is not at the newest migration; run `manage migrate` first.")
+
+
+def _ensure_env_file() -> None:
+    """A fresh clone has no .env: make one from the example, with a secret of its own."""
+    env, example = Path(".env"), Path(".env.example")
+    if env.exists() or not example.exists() or "SECRET_KEY" in os.environ:
+        return
+    lines = example.read_text(encoding="utf-8").splitlines(keepends=True)
+    env.touch(mode=0o600)
+    env.write_text(
+        "".join(
+            f"SECRET_KEY={token_urlsafe(48)}\n" if line.startswith("SECRET_KEY=") else line
+            for line in lines
+        ),
+        encoding="utf-8",
+    )
+    typer.echo("Made .env from .env.example, with a new SECRET_KEY.", err=True)
+
+
+def _link_to(host: str, port: int) -> None:
+    """Say where the server is, and let links in e-mails lead there, unless BASE_URL is set."""
+    from app.settings import settings
+
+    url = f"http://{host}:{port}"
+    if "base_url" not in settings.model_fields_set:
+        os.environ["BASE_URL"] = url
+    typer.secho(f"\n  {settings.project_name} is at {url}", bold=True)
+    typer.echo(f"  Mailbox {url}/dev/mailbox   API {url}/docs   Stop: Ctrl+C\n")
+
+
+def _stop(message: str) -> None:
+    typer.echo(message, err=True)
+    raise typer.Exit(1)
+
+
+def main() -> None:
+    """The entry point of the command `manage`."""
+    manage()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""`manage jobs`: the job table from the command line."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from uuid import UUID
+
+import typer
+
+from app.errors import AppError
+
+if TYPE_CHECKING:
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+    from app.tasks.models import Job
+
+T = TypeVar("T")
+Status = Literal["ready", "running", "successful", "failed"]
+JobId = Annotated[UUID, typer.Argument(help="The job's id, as `list` shows it.")]
+TaskName = Annotated[
+    str | None, typer.Option("--task", help="Only jobs of this task (the end of its name will do).")
+]
+
+jobs = typer.Typer(no_args_is_help=True, help="See, retry, cancel and prune background jobs.")
+
+
+@jobs.command("list")
+def list_(
+    status: Annotated[Status | None, typer.Option(help="Only jobs in this state.")] = None,
+    task: TaskName = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 50,
+) -> None:
+    """List jobs, the newest first."""
+    from app.tasks import service
+    from app.tasks.models import JobStatus
+
+    wanted = JobStatus(status) if status else None
+    found = run(lambda s: service.list_jobs(s, status=wanted, task=task, limit=limit))
+    for job in found:
+        tries = f"{job.attempts}/{job.max_attempts}"
+        typer.echo(f"{job.id}  {job.status:<10}  {tries:>5}  {_time(job.run_after)}  {job.task}")
+    if not found:
+        typer.echo("No jobs.", err=True)
+
+
+@jobs.command()
+def show(job_id: JobId) -> None:
+    """Show one job whole: arguments, attempts, times, error."""
+    from app.tasks import service
+
+    job = run(lambda s: service.get_job(s, job_id))
+    for name, value in _described(job).items():
+        typer.echo(f"{name:<17}{value}")
+    if job.error:
+        typer.echo(f"\n{job.error.rstrip()}")
+
+
+@jobs.command()
+def retry(
+    job_id: Annotated[UUID | None, typer.Argument(help="The job's id.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="All failed jobs.")] = False,
+    task: TaskName = None,
+) -> None:
+    """Make a failed job ready again, with all its attempts."""
+    from app.tasks import service
+
+    if (job_id is None) is not failed:
+        raise typer.BadParameter("give either the id of a job, or --failed")
+    if job_id:
+        run(lambda s: service.retry_job(s, job_id))
+        typer.echo(f"{job_id} is ready.")
+    else:
+        count = run(lambda s: service.retry_failed_jobs(s, task=task))
+        typer.echo(f"{count} jobs are ready.")
+
+
+@jobs.command()
+def cancel(job_id: JobId) -> None:
+    """End a job that has not finished; it counts as failed."""
+    from app.tasks import service
+
+    run(lambda s: service.cancel_job(s, job_id))
+    typer.echo(f"{job_id} is cancelled.")
+
+
+@jobs.command()
+def prune(
+    days: Annotated[float, typer.Option(min=0, help="Only what finished this long ago.")] = 7,
+    failed: Annotated[bool, typer.Option("--failed", help="Failed jobs as well.")] = False,
+) -> None:
+    """Delete finished jobs."""
+    from app.tasks import service
+    from app.tasks.models import JobStatus
+
+    statuses = [JobStatus.SUCCESSFUL, *([JobStatus.FAILED] if failed else [])]
+    age = timedelta(days=days)
+    count = run(lambda s: service.prune_jobs(s, older_than=age, statuses=statuses))
+    typer.echo(f"{count} jobs deleted.")
+
+
+def run(work: "Callable[[AsyncSession], Awaitable[T]]") -> T:
+    """Do `work` in one transaction; an expected error is one line and exit code 1."""
+    from pydantic import ValidationError
+
+    from app.database import Session, engine
+    from app.logging import configure_logging
+
+    configure_logging()
+
+    async def in_transaction() -> T:
+        try:
+            async with Session() as session:
+                result = await work(session)
+                await session.commit()
+                return result
+        finally:
+            await engine.dispose()
+
+    try:
+        return asyncio.run(in_transaction())
+    except AppError as error:
+        problems = [error.detail]
+    except ValidationError as error:
+        problems = [f"{e['loc'][0]}: {e['msg']}" for e in error.errors()]
+    typer.echo("\n".join(problems), err=True)
+    raise typer.Exit(1)
+
+
+def _described(job: "Job") -> dict[str, object]:
+    times = {
+        name.replace("_", " "): _time(value) if value else "-"
+        for name, value in {
+            "created_at": job.created_at,
+            "run_after": job.run_after,
+            "started_at": job.started_at,
+            "finished_at": job.finished_at,
+            "lease_expires_at": job.lease_expires_at,
+        }.items()
+    }
+    return {
+        "id": job.id,
+        "task": job.task,
+        "arguments": json.dumps(job.arguments),
+        "queue": job.queue,
+        "priority": -job.rank,
+        "status": job.status,
+        "attempts": f"{job.attempts} of {job.max_attempts}",
+        **times,
+        "worker": job.worker or "-",
+        "request id": job.request_id or "-",
+    }
+
+
+def _time(value: datetime) -> str:
+    return value.strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,0 +1,29 @@
+"""Finds what the slices bring, so that a new slice has nothing to register anywhere."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
+
+import app
+
+
+def slices() -> list[str]:
+    """The names of the packages directly below `app`, sorted."""
+    return sorted(module.name for module in iter_modules(app.__path__) if module.ispkg)
+
+
+def modules(name: str) -> Iterator[ModuleType]:
+    """Import and yield `app.<slice>.<name>` for every slice that has such a module."""
+    for slice_ in slices():
+        dotted = f"app.{slice_}.{name}"
+        if find_spec(dotted):
+            yield import_module(dotted)
+
+
+def folders(name: str) -> list[Path]:
+    """The folder `app/<slice>/<name>` of every slice that has one."""
+    candidates = (Path(app.__path__[0], slice_, name) for slice_ in slices())
+    return [folder for folder in candidates if folder.is_dir()]

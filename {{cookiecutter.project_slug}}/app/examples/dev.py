@@ -1,0 +1,56 @@
+"""Routes to try at /docs; they exist in development only."""
+
+import structlog
+from fastapi import APIRouter, BackgroundTasks
+from pydantic import BaseModel, EmailStr
+
+from app.database import SessionDep
+from app.examples.tasks import write_report
+from app.tasks.background import Background
+
+log = structlog.get_logger(__name__)
+router = APIRouter(prefix="/api/v1/examples", tags=["examples"])
+
+
+class Notified(BaseModel):
+    message: str
+
+
+class Queued(BaseModel):
+    task_id: str
+    status: str
+
+
+async def warm_cache(page: str) -> None:
+    log.info("cache warmed", page=page)
+
+
+def write_line(event: str, page: str) -> None:
+    log.info("line of analytics", page_event=event, page=page)
+
+
+def tell_operator(error: Exception) -> None:
+    log.warning("analytics are down", error=str(error))
+
+
+@router.post("/views/{page}")
+async def view_page(page: str, background: Background) -> Notified:
+    """May be lost: small work tied to this request, begun now, or after route or response."""
+    background.now(warm_cache, page)
+    background.after_route(write_line, "viewed", page)
+    background.after_response(write_line, "left", page, shield=True, on_error=tell_operator)
+    return Notified(message=f"{page} was viewed")
+
+
+@router.post("/notifications/{email}")
+async def notify(email: EmailStr, background_tasks: BackgroundTasks) -> Notified:
+    """FastAPI's own BackgroundTasks: after the response, one after another, unshielded."""
+    background_tasks.add_task(log.info, "notification", email=email)
+    return Notified(message=f"{email} will be notified")
+
+
+@router.post("/reports/{name}", status_code=202)
+async def order_report(name: str, session: SessionDep) -> Queued:
+    """Must happen: a job, which survives a crash. `manage jobs list` shows it."""
+    job = await write_report.enqueue(session, name=name)
+    return Queued(task_id=str(job.id), status="queued")

@@ -1,0 +1,6 @@
+"""What an e-mail is, how it is rendered, and how it leaves."""
+
+from app.mail.email import Email
+from app.mail.sending import send
+
+__all__ = ["Email", "send"]

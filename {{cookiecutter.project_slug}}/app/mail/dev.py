@@ -1,0 +1,141 @@
+"""Looking at mail without sending any: `/dev/mailbox` and `/dev/emails`; absent in production."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated, Literal
+
+import anyio
+from fastapi import APIRouter, Depends, Header, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from app.mail.errors import NoSuchMessage
+from app.mail.mailbox import Mailbox
+from app.mail.previews import all_emails, preview
+from app.mail.reading import Letter
+from app.mail.transports import Folder, transport_for
+from app.settings import settings
+from app.web.rendering import page
+
+router = APIRouter(prefix="/dev", include_in_schema=False)
+
+View = Literal["html", "text", "links", "headers", "source"]
+
+# A mail holds what strangers typed. In its frame it has an origin of its own and runs no
+# script, whatever it contains; its links open in new tabs, which are free of the sandbox.
+FRAME = {
+    "Content-Security-Policy": (
+        "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; "
+        "style-src 'unsafe-inline'; img-src https: data:; form-action 'none'; "
+        "frame-ancestors 'self'"
+    ),
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def get_mailbox() -> Mailbox | None:
+    """The folder of MAIL_URL; None when mail goes elsewhere."""
+    transport = transport_for(settings.mail_url)
+    return Mailbox(transport.path) if isinstance(transport, Folder) else None
+
+
+def get_existing_mailbox(mailbox: Annotated[Mailbox | None, Depends(get_mailbox)]) -> Mailbox:
+    if mailbox is None:
+        raise NoSuchMessage("Nothing is kept: MAIL_URL is not mailbox://.")
+    return mailbox
+
+
+MailboxDep = Annotated[Mailbox, Depends(get_existing_mailbox)]
+
+
+@router.get("/mailbox")
+def show_mailbox(
+    request: Request, mailbox: Annotated[Mailbox | None, Depends(get_mailbox)]
+) -> HTMLResponse:
+    # The stamp first: what arrives while the list is read is then announced, not missed.
+    stamp = mailbox.stamp() if mailbox else ""
+    return page(
+        request,
+        "mail/mailbox.html",
+        kept=mailbox is not None,
+        entries=mailbox.newest() if mailbox else [],
+        stamp=stamp,
+        scheme=settings.mail_url.partition(":")[0],
+    )
+
+
+@router.get("/mailbox/events", response_class=EventSourceResponse)
+async def announce_changes(
+    mailbox: MailboxDep, since: str = "", last_event_id: Annotated[str, Header()] = ""
+) -> AsyncIterator[ServerSentEvent]:
+    """Tell the page once that the mailbox differs from what it shows; the browser asks again.
+
+    It looks at the folder, so it sees what worker processes send. It gives up after 5 s,
+    upon which the browser reconnects: a server that reloads waits for open answers.
+    """
+    for _ in range(20):
+        stamp = await anyio.to_thread.run_sync(mailbox.stamp)
+        if stamp != (last_event_id or since):
+            yield ServerSentEvent(raw_data="changed", id=stamp, retry=250)
+            return
+        await anyio.sleep(0.25)
+    yield ServerSentEvent(comment="nothing new", retry=250)
+
+
+@router.post("/mailbox/clear")
+def clear_mailbox(mailbox: MailboxDep) -> RedirectResponse:
+    mailbox.clear()
+    return RedirectResponse("/dev/mailbox", status_code=303)
+
+
+@router.get("/mailbox/{id}")
+def show_message(
+    request: Request, id: str, mailbox: MailboxDep, view: View = "html"
+) -> HTMLResponse:
+    entry = mailbox.get(id)
+    return _message(request, entry.letter, view, arrived=entry.arrived)
+
+
+@router.get("/mailbox/{id}/frame")
+def show_message_frame(id: str, mailbox: MailboxDep) -> HTMLResponse:
+    return _frame(mailbox.get(id).letter)
+
+
+@router.post("/mailbox/{id}/delete")
+def delete_message(id: str, mailbox: MailboxDep) -> RedirectResponse:
+    mailbox.delete(id)
+    return RedirectResponse("/dev/mailbox", status_code=303)
+
+
+@router.get("/emails")
+def show_emails(request: Request) -> HTMLResponse:
+    return page(request, "mail/emails.html", emails=all_emails())
+
+
+@router.get("/emails/{name}")
+def show_email(request: Request, name: str, view: View = "html") -> HTMLResponse:
+    return _message(request, preview(name), view)
+
+
+@router.get("/emails/{name}/frame")
+def show_email_frame(name: str) -> HTMLResponse:
+    return _frame(preview(name))
+
+
+def _message(
+    request: Request, letter: Letter, view: View, arrived: datetime | None = None
+) -> HTMLResponse:
+    return page(
+        request,
+        "mail/message.html",
+        url=request.url.path,
+        letter=letter,
+        arrived=arrived,
+        view=view,
+    )
+
+
+def _frame(letter: Letter) -> HTMLResponse:
+    base = '<base target="_blank">'
+    head, tag, rest = letter.html.partition("<head>")
+    return HTMLResponse(head + tag + base + rest if tag else base + head, headers=FRAME)

@@ -1,0 +1,49 @@
+"""Builds the FastAPI application; nothing else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+from fastapi import FastAPI
+
+from app.database import engine
+from app.discovery import modules
+from app.logging import RequestLog, configure_logging
+from app.settings import settings
+from app.tasks import engines
+from app.tasks.background import BackgroundMiddleware, BackgroundRunner
+from app.web import docs, health
+from app.web.errors import install_error_handlers
+from app.web.middleware import install_middleware
+from app.web.static import mount_static
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    configure_logging()
+    tasks = engines.current()
+    app.state.background = BackgroundRunner()
+    await tasks.start()
+    yield
+    async with anyio.create_task_group() as stopping:
+        stopping.start_soon(tasks.stop)
+        stopping.start_soon(app.state.background.stop, settings.shutdown_timeout)
+    await engine.dispose()
+
+
+app = FastAPI(
+    title=settings.project_name,
+    lifespan=lifespan,
+    docs_url=None,
+    redoc_url=None,
+)
+install_error_handlers(app)
+app.add_middleware(BackgroundMiddleware)
+install_middleware(app)
+app.add_middleware(RequestLog)
+mount_static(app)
+app.include_router(health.router)
+app.include_router(docs.router)
+for name in ("api", "pages") if settings.is_production else ("api", "pages", "dev"):
+    for module in modules(name):
+        app.include_router(module.router)

@@ -1,0 +1,139 @@
+"""The settings: the only place that reads the environment and `.env`."""
+
+import os
+from contextlib import suppress
+from datetime import timedelta
+from email.headerregistry import Address
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _seconds(value: object) -> object:
+    """`30` or `1.5`; pydantic alone takes only ISO 8601 (`PT30S`) from text."""
+    with suppress(ValueError):
+        return float(value) if isinstance(value, str) else value
+    return value
+
+
+Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+
+
+def _scheme_in(*schemes: str) -> AfterValidator:
+    def check(url: str) -> str:
+        if urlsplit(url).scheme not in schemes:
+            raise ValueError(f"must start with one of {', '.join(f'{s}://' for s in schemes)}")
+        return url
+
+    return AfterValidator(check)
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default; `.env.example` explains each to whoever deploys."""
+
+    model_config = SettingsConfigDict(
+        # Tests must not depend on what a developer has in .env.
+        env_file=None if os.environ.get("ENVIRONMENT") == "test" else ".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+    )
+
+    environment: Literal["development", "production", "test"] = "development"
+    project_name: Annotated[str, Field(min_length=1, max_length=100)] = "My app"
+    base_url: Annotated[str, _scheme_in("http", "https")] = "http://127.0.0.1:8000"
+    secret_key: Annotated[SecretStr, Field(min_length=32)]
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    database_url: Annotated[
+        str,
+        _scheme_in("sqlite", "sqlite+aiosqlite", "postgresql", "postgresql+psycopg", "postgres"),
+    ] = "sqlite:///./var/app.db"
+
+    tasks_engine: Literal["inprocess", "immediate"] = "inprocess"
+    broker_url: Annotated[str, _scheme_in("redis", "rediss", "amqp", "amqps")] | None = None
+    tasks_concurrency: Annotated[int, Field(ge=1, le=1000)] = 10
+    """Jobs that one worker runs at the same time."""
+    tasks_lease: Seconds = timedelta(seconds=30)
+    """How long a job of a worker that died stays its own; living workers renew it."""
+    shutdown_timeout: Seconds = timedelta(seconds=20)
+    """How long SIGTERM waits for running jobs and shielded work."""
+
+    mail_url: Annotated[
+        str, _scheme_in("mailbox", "smtp", "smtps", "console", "file", "memory")
+    ] = "mailbox://"
+    mail_from: str = "noreply@example.com"
+    """`address` or `Name <address>`; without a name the project's is shown."""
+
+    rate_limits: bool = True
+
+    @field_validator("base_url")
+    @classmethod
+    def _without_trailing_slash(cls, url: str) -> str:
+        return url.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _with_driver(cls, url: str) -> str:
+        """One driver per database, for web, worker and migrations alike."""
+        scheme, rest = url.split(":", 1)
+        driver = "sqlite+aiosqlite" if scheme.startswith("sqlite") else "postgresql+psycopg"
+        return f"{driver}:{rest}"
+
+    @field_validator("mail_from")
+    @classmethod
+    def _an_address(cls, value: str, info: ValidationInfo) -> str:
+        from email_validator import EmailNotValidError, validate_email
+
+        try:
+            parsed = validate_email(value, allow_display_name=True, check_deliverability=False)
+        except EmailNotValidError as error:
+            raise ValueError(f"is no e-mail address: {error}") from error
+        name = parsed.display_name or info.data.get("project_name", "")
+        return str(Address(name, addr_spec=parsed.ascii_email or parsed.normalized))
+
+    @model_validator(mode="after")
+    def _production_is_not_a_laptop(self) -> Self:
+        if self.is_production and self.tasks_engine == "immediate":
+            raise ValueError("TASKS_ENGINE: 'immediate' is for tests; production needs a worker")
+        return self
+
+    @property
+    def is_production(self) -> bool:
+        return self.environment == "production"
+
+
+def load() -> Settings:
+    """Read the settings; stop the program with one line per wrong setting."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SystemExit(
+            "\n".join(_complaint(e["loc"], e["msg"]) for e in error.errors())
+        ) from None
+
+
+def _complaint(loc: tuple[int | str, ...], message: str) -> str:
+    name = ".".join(str(part) for part in loc if part != "function-after").upper()
+    text = message.removeprefix("Value error, ")
+    if name == "SECRET_KEY" and text == "Field required":
+        text = "missing; set it in the environment, or copy .env.example to .env and set it there"
+    return f"{name}: {text}" if name else text
+
+
+settings = load()
+
+VAR = Path("var")
+"""Where the embedded default keeps its database and its mail, relative to the project."""

@@ -1,0 +1,60 @@
+"""The prompt of `manage shell`: `await` works, and the models are there."""
+
+import ast
+import asyncio
+import code
+import inspect
+import types
+from typing import Any
+
+from sqlmodel import SQLModel, select
+
+from app.database import Session, engine
+from app.discovery import modules
+from app.settings import settings
+from app.tasks import Task
+
+
+def run_shell(command: str | None = None) -> None:
+    """Prompt until Ctrl+D, or run one command."""
+    with asyncio.Runner() as runner:
+        names = {**_names(), "session": Session()}
+        console = _Console(names, runner)
+        try:
+            if command:
+                console.runsource(command, symbol="exec")
+            else:
+                known = ", ".join(sorted(names))
+                console.interact(f"`await` works. At hand: {known}", exitmsg="")
+        finally:
+            runner.run(names["session"].close())
+            runner.run(engine.dispose())
+
+
+def _names() -> dict[str, Any]:
+    names: dict[str, Any] = {"select": select, "settings": settings, "Session": Session}
+    for module in [*modules("models"), *modules("tasks")]:
+        for name, value in vars(module).items():
+            is_model = isinstance(value, type) and issubclass(value, SQLModel)
+            if (is_model and hasattr(value, "__table__")) or isinstance(value, Task):
+                names[name] = value
+    return names
+
+
+class _Console(code.InteractiveConsole):
+    """The standard prompt, with `await` at the top level, on one event loop."""
+
+    def __init__(self, names: dict[str, Any], runner: asyncio.Runner) -> None:
+        super().__init__(names)
+        self.compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        self._runner = runner
+
+    def runcode(self, code: types.CodeType) -> None:
+        try:
+            result = types.FunctionType(code, self.locals)()
+            if inspect.iscoroutine(result):
+                self._runner.run(result)
+        except SystemExit:
+            raise
+        except BaseException:  # shown, as the standard prompt does, Ctrl+C included
+            self.showtraceback()

@@ -1,0 +1,50 @@
+"""The engines: who runs the jobs that are in the table.
+
+An engine is a module here with a class `Engine`; `TASKS_ENGINE` names the module.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
+
+from app.settings import settings
+
+if TYPE_CHECKING:
+    from app.tasks.commits import JobRef
+
+
+class Engine(Protocol):
+    """What an engine must do. The table is the truth; an engine only makes it fast."""
+
+    async def start(self) -> None:
+        """Called when a web process starts."""
+
+    async def stop(self) -> None:
+        """Called when a web process stops; finishes or hands back what runs here."""
+
+    def committed(self, jobs: Sequence[JobRef]) -> None:
+        """Called right after the COMMIT that made these jobs visible.
+
+        Must not block the event loop; what it raises is logged, and the sweep repairs it.
+        """
+
+    async def work(self) -> None:
+        """Run a worker in this process until SIGTERM or SIGINT (`manage worker`)."""
+
+
+def on_sigterm(stop: Callable[[], None]) -> None:
+    """Call `stop` on SIGTERM and Ctrl+C, instead of ending at once."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+
+
+@cache
+def current() -> Engine:
+    """The engine of the settings."""
+    return cast(Engine, import_module(f"app.tasks.engines.{settings.tasks_engine}").Engine())

@@ -1,0 +1,30 @@
+"""Runs each job inside the COMMIT that made it: for tests, where it saves the waiting.
+
+What is due later stays in the table, and a job that fails does not fail the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy.util.concurrency import await_
+
+from app.database import utcnow
+from app.tasks.commits import JobRef
+from app.tasks.worker import run_now
+
+
+class Engine:
+    async def start(self) -> None:
+        """Nothing to start."""
+
+    async def stop(self) -> None:
+        """Nothing to stop."""
+
+    def committed(self, jobs: Sequence[JobRef]) -> None:
+        due = [job.id for job in jobs if job.run_after <= utcnow()]
+        # The hook runs in the greenlet of AsyncSession.commit(), where this may be awaited.
+        await_(run_now(due))
+
+    async def work(self) -> None:
+        raise SystemExit("TASKS_ENGINE=immediate runs jobs at once and has no worker")

@@ -1,0 +1,41 @@
+"""The embedded default: the web process runs the jobs, and `manage worker` may help."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from app.tasks import engines
+from app.tasks.commits import JobRef
+from app.tasks.schedule import Scheduler
+from app.tasks.worker import Worker
+
+
+class Engine:
+    def __init__(self) -> None:
+        self._worker: Worker | None = None
+        self._scheduler: Scheduler | None = None
+        self._running: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        self._worker, self._scheduler = Worker(), Scheduler()
+        self._running = [
+            asyncio.create_task(self._worker.run(), name="worker"),
+            asyncio.create_task(self._scheduler.run(), name="scheduler"),
+        ]
+
+    async def stop(self) -> None:
+        if self._worker and self._scheduler:
+            self._scheduler.stop()
+            self._worker.stop()
+            await asyncio.gather(*self._running)
+        self._worker = self._scheduler = None
+
+    def committed(self, jobs: Sequence[JobRef]) -> None:
+        if self._worker:
+            self._worker.wake()
+
+    async def work(self) -> None:
+        self._worker = Worker()
+        engines.on_sigterm(self._worker.stop)
+        await self._worker.run()

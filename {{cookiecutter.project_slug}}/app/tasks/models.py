@@ -1,0 +1,57 @@
+"""The job table: what was asked for, and what became of it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import JSON, Index, Text
+from sqlmodel import Field, SQLModel
+
+from app.database import utcnow
+
+
+class JobStatus(StrEnum):
+    """The states of a job, named as in Django's Tasks framework."""
+
+    READY = "ready"
+    RUNNING = "running"
+    SUCCESSFUL = "successful"
+    FAILED = "failed"
+
+
+class Job(SQLModel, table=True):
+    """One run of a task. A broker may carry its id; the row alone is the truth."""
+
+    __tablename__ = "jobs"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    task: str = Field(max_length=200)
+    arguments: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    queue: str = Field(default="default", max_length=50)
+    rank: int = Field(default=0)
+    """The priority, negated: the lowest goes first, as indexes sort."""
+    request_id: str | None = Field(default=None, max_length=64)
+    """The request that asked for it, so that their log lines can be read together."""
+
+    key: str | None = Field(default=None, max_length=250, unique=True)
+    """Of two jobs with one key the second is refused: how each tick of a schedule runs once."""
+
+    status: str = Field(default=JobStatus.READY, max_length=20)
+    run_after: datetime = Field(default_factory=utcnow)
+    attempts: int = Field(default=0)
+    """Counted when a worker claims the job: a job that kills its worker has used one up."""
+    max_attempts: int
+    error: str | None = Field(default=None, sa_type=Text)
+    """Why the last attempt did not succeed: a traceback, or the reason that the task gave."""
+
+    worker: str | None = Field(default=None, max_length=100)
+    lease_expires_at: datetime | None = None
+    """Until then the job is its worker's own; after that the worker counts as dead."""
+
+    created_at: datetime = Field(default_factory=utcnow)
+    started_at: datetime | None = None
+    finished_at: datetime | None = Field(default=None, index=True)
+
+    # Claiming reads the ready jobs in order, and stays as fast with a million finished ones.
+    __table_args__ = (Index("ix_jobs_status_rank_run_after", "status", "rank", "run_after"),)

@@ -1,0 +1,196 @@
+"""The job table's life cycle, one statement a step.
+
+ready ──claim──> running ──settle──> successful | failed | ready again, later
+  ^                 │
+  └────sweep────────┘   when the lease ran out: the worker is dead
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, bindparam, case, func, literal_column, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
+from sqlmodel import SQLModel, col
+
+from app.database import utcnow
+from app.tasks.models import Job, JobStatus
+
+# Written into the SQL instead of bound: the planner then knows how few rows they are.
+READY: ColumnElement[str] = literal_column(f"'{JobStatus.READY}'")
+RUNNING: ColumnElement[str] = literal_column(f"'{JobStatus.RUNNING}'")
+
+
+@dataclass(frozen=True)
+class ClaimedJob:
+    """A job that this worker, and no other, may run now."""
+
+    id: UUID
+    task: str
+    arguments: dict[str, Any]
+    attempt: int
+    max_attempts: int
+    request_id: str | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one attempt."""
+
+    job: ClaimedJob
+    status: JobStatus
+    error: str | None = None
+    delay: timedelta = timedelta(0)
+    counted: bool = True
+    """False gives the attempt back: the worker stopped, the task did nothing wrong."""
+
+
+async def claim(
+    connection: AsyncConnection,
+    worker: str,
+    limit: int,
+    *,
+    lease: timedelta,
+    ids: Collection[UUID] | None = None,
+) -> list[ClaimedJob]:
+    """Take up to `limit` due jobs, the most urgent first, and count the attempt.
+
+    Only one worker can win a row: PostgreSQL skips rows that another has locked,
+    SQLite lets one writer in at a time.
+    """
+    time = utcnow()
+    values = {"b_worker": worker, "b_limit": limit, "b_now": time, "b_lease": time + lease}
+    if ids is None:
+        rows = await connection.execute(_CLAIM, values)
+    else:
+        rows = await connection.execute(_CLAIM_THESE, {**values, "b_ids": list(ids)})
+    return [ClaimedJob(*row) for row in rows]
+
+
+def _claim_statement(due: Select[Any]) -> ReturningUpdate[Any]:
+    return (
+        update(_jobs)
+        .where(_jobs.c.id.in_(due.with_for_update(skip_locked=True)))
+        .values(
+            status=JobStatus.RUNNING.value,
+            attempts=_jobs.c.attempts + 1,
+            worker=bindparam("b_worker"),
+            started_at=bindparam("b_now"),
+            lease_expires_at=bindparam("b_lease"),
+        )
+        .returning(
+            _jobs.c.id,
+            _jobs.c.task,
+            _jobs.c.arguments,
+            _jobs.c.attempts,
+            _jobs.c.max_attempts,
+            _jobs.c.request_id,
+        )
+    )
+
+
+# Built once: building a statement costs more than running it.
+_jobs = SQLModel.metadata.tables["jobs"]
+_DUE = (
+    select(_jobs.c.id)
+    .where(_jobs.c.status == READY, _jobs.c.run_after <= bindparam("b_now"))
+    .order_by(_jobs.c.rank, _jobs.c.run_after)
+    .limit(bindparam("b_limit"))
+)
+_CLAIM = _claim_statement(_DUE)
+_CLAIM_THESE = _claim_statement(_DUE.where(_jobs.c.id.in_(bindparam("b_ids", expanding=True))))
+_NEXT_DUE = select(func.min(_jobs.c.run_after)).where(_jobs.c.status == READY)
+
+
+async def settle(connection: AsyncConnection, worker: str, outcomes: Sequence[Outcome]) -> None:
+    """Write down what became of jobs. A job that is no longer this worker's is left alone."""
+    time = utcnow()
+    await connection.execute(_SETTLE, [_row(outcome, worker, time) for outcome in outcomes])
+
+
+def _row(outcome: Outcome, worker: str, time: datetime) -> dict[str, Any]:
+    over = outcome.status in (JobStatus.SUCCESSFUL, JobStatus.FAILED)
+    return {
+        "b_id": outcome.job.id,
+        "b_worker": worker,
+        "b_attempt": outcome.job.attempt,
+        "b_status": outcome.status.value,
+        "b_error": outcome.error,
+        "b_attempts": outcome.job.attempt if outcome.counted else outcome.job.attempt - 1,
+        "b_run_after": None if over else time + outcome.delay,
+        "b_finished_at": time if over else None,
+    }
+
+
+_SETTLE = (
+    update(_jobs)
+    .where(
+        col(Job.id) == bindparam("b_id"),
+        col(Job.status) == RUNNING,
+        col(Job.worker) == bindparam("b_worker"),
+        col(Job.attempts) == bindparam("b_attempt"),
+    )
+    .values(
+        status=bindparam("b_status"),
+        error=bindparam("b_error"),
+        attempts=bindparam("b_attempts"),
+        run_after=func.coalesce(
+            bindparam("b_run_after", type_=_jobs.c.run_after.type), _jobs.c.run_after
+        ),
+        finished_at=bindparam("b_finished_at"),
+        worker=None,
+        lease_expires_at=None,
+    )
+)
+
+
+async def renew(
+    connection: AsyncConnection, worker: str, ids: Collection[UUID], *, lease: timedelta
+) -> set[UUID]:
+    """Extend the leases of jobs that a living worker runs; return those still its own."""
+    mine = (
+        select(col(Job.id))
+        .where(col(Job.id).in_(ids), col(Job.status) == RUNNING, col(Job.worker) == worker)
+        .with_for_update(skip_locked=True)
+    )
+    statement = (
+        update(Job)
+        .where(col(Job.id).in_(mine))
+        .values(lease_expires_at=utcnow() + lease)
+        .returning(col(Job.id))
+    )
+    return {row.id for row in await connection.execute(statement)}
+
+
+async def sweep(connection: AsyncConnection) -> list[tuple[UUID, JobStatus]]:
+    """Free the jobs of workers that died; those out of attempts have failed."""
+    time = utcnow()
+    orphans = (
+        select(col(Job.id))
+        .where(col(Job.status) == RUNNING, col(Job.lease_expires_at) < time)
+        .with_for_update(skip_locked=True)
+    )
+    spent = col(Job.attempts) >= col(Job.max_attempts)
+    statement = (
+        update(Job)
+        .where(col(Job.id).in_(orphans))
+        .values(
+            status=case((spent, JobStatus.FAILED.value), else_=JobStatus.READY.value),
+            finished_at=case((spent, time), else_=None),
+            run_after=time,
+            error="its worker died: " + func.coalesce(col(Job.worker), ""),
+            worker=None,
+            lease_expires_at=None,
+        )
+        .returning(col(Job.id), col(Job.status))
+    )
+    return [(row.id, JobStatus(row.status)) for row in await connection.execute(statement)]
+
+
+async def next_due(connection: AsyncConnection) -> datetime | None:
+    """When the earliest waiting job becomes due; None if none waits."""
+    due: datetime | None = (await connection.execute(_NEXT_DUE)).scalar()
+    return due

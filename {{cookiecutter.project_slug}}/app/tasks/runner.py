@@ -1,0 +1,120 @@
+"""Runs one claimed job and says what became of it."""
+
+import asyncio
+import random
+import traceback
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from pydantic import ValidationError
+
+from app.tasks.models import JobStatus
+from app.tasks.queue import ClaimedJob, Outcome
+from app.tasks.task import Discard, Retry, Task, UnknownTask, get_task
+from app.tasks.threads import in_thread
+
+log = structlog.get_logger(__name__)
+
+FIRST_DELAY = timedelta(seconds=2)
+LONGEST_DELAY = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """What a running task may want to know of its job."""
+
+    id: UUID
+    attempt: int
+    max_attempts: int
+
+
+_current: ContextVar[JobContext | None] = ContextVar("current_job", default=None)
+
+
+def current_job() -> JobContext | None:
+    """The job that this code runs in; None outside of one."""
+    return _current.get()
+
+
+def backoff(attempt: int) -> timedelta:
+    """How long to wait after the given attempt (from 1): doubling, with jitter of a fifth.
+
+    Without jitter, all that failed together would come back together. 2 s, 4 s … 1 h:
+    8 attempts span 4 minutes, 20 span 10 hours, 60 span two days.
+    """
+    delay = min(FIRST_DELAY * 2.0 ** min(attempt - 1, 30), LONGEST_DELAY)
+    return delay * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+
+
+async def run(job: ClaimedJob) -> Outcome:
+    """Run one attempt. Whatever the task raises becomes an outcome; only a cancellation
+    from outside (the worker stops, or lost its lease) passes through.
+    """
+    _current.set(JobContext(job.id, job.attempt, job.max_attempts))
+    structlog.contextvars.bind_contextvars(
+        job_id=str(job.id), task=job.task, attempt=job.attempt, request_id=job.request_id
+    )
+    try:
+        task = get_task(job.task)
+        arguments = task.load(job.arguments)
+    except UnknownTask as error:
+        return _failed(job, f"UnknownTask: {error}")
+    except ValidationError as error:
+        return _failed(job, f"its arguments no longer fit the task: {_without_input(error)}")
+    try:
+        await _call(task, arguments)
+    except asyncio.CancelledError:
+        if (running := asyncio.current_task()) and running.cancelling():
+            raise
+        return _again(job, "CancelledError: the task was cancelled from within", None)
+    except Discard as discard:
+        return _failed(job, f"{type(discard).__name__}: {discard}")
+    except Retry as retry:
+        return _again(job, f"{type(retry).__name__}: {retry}", retry.after)
+    except (Exception, SystemExit) as error:  # a library's sys.exit() must not end the server
+        return _again(job, _text(error), None)
+    log.debug("job successful")
+    return Outcome(job, JobStatus.SUCCESSFUL)
+
+
+async def _call(task: Task[Any, Any], arguments: dict[str, Any]) -> None:
+    if not task.is_async:
+        await in_thread(lambda: task.function(**arguments))
+        return
+    async with asyncio.timeout(task.timeout.total_seconds() if task.timeout else None):
+        await task.function(**arguments)
+
+
+def _again(job: ClaimedJob, error: str, after: timedelta | None) -> Outcome:
+    if job.attempt >= job.max_attempts:
+        return _failed(job, error)
+    delay = backoff(job.attempt) if after is None else after
+    log.warning("job will be retried", error=_last_line(error), delay=round(delay.total_seconds()))
+    return Outcome(job, JobStatus.READY, _storable(error), delay)
+
+
+def _failed(job: ClaimedJob, error: str) -> Outcome:
+    log.error("job failed", error=_last_line(error))
+    return Outcome(job, JobStatus.FAILED, _storable(error))
+
+
+def _text(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+def _last_line(error: str) -> str:
+    return error.strip().rsplit("\n", 1)[-1]
+
+
+def _storable(text: str) -> str:
+    """What PostgreSQL takes as text: no NUL, no half of a surrogate pair; the end of it."""
+    return text.replace("\0", "\N{SYMBOL FOR NULL}").encode(errors="replace").decode()[-20_000:]
+
+
+def _without_input(error: ValidationError) -> str:
+    """Names what does not fit, without the values: they may be personal."""
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())

@@ -1,0 +1,138 @@
+"""Work at a time: `@periodic` over a task.
+
+    @periodic(cron="0 3 * * *", timezone="Europe/Berlin")
+    @task
+    async def send_digest() -> None: ...
+
+Any number of schedulers may run. Each knows every tick, and the job of a tick has a key that
+the table holds once: so each tick runs once, with no lock and no leader. Ticks while no
+scheduler runs are skipped.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from app.database import Session, utcnow
+from app.discovery import modules
+from app.tasks.task import Task
+
+log = structlog.get_logger(__name__)
+
+NAP = timedelta(seconds=30)
+"""The longest sleep: after it the clock is read again, should somebody have set it."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When a task is due. Exactly one of `every` and `cron` is given."""
+
+    task: Task[[], Any]
+    every: timedelta | None
+    cron: str | None
+    timezone: str
+
+    def next_after(self, time: datetime) -> datetime:
+        """The first tick after `time`, the same for every scheduler: UTC, to the second."""
+        if self.every:
+            seconds = self.every.total_seconds()
+            return datetime.fromtimestamp((time.timestamp() // seconds + 1) * seconds, UTC)
+        tick = self._next_of_cron(time)
+        while tick.fold and "*" not in self._hours:
+            tick = self._next_of_cron(tick.astimezone(UTC))
+        return tick.astimezone(UTC)
+
+    def _next_of_cron(self, time: datetime) -> datetime:
+        tick: datetime | None
+        tick = self._trigger.get_next_fire_time(None, time + timedelta(microseconds=1))
+        return tick or datetime.max.replace(tzinfo=UTC)
+
+    @property
+    def _hours(self) -> str:
+        return (self.cron or "").split()[1]
+
+    @cached_property
+    def _trigger(self) -> Any:
+        from apscheduler.triggers.cron import CronTrigger
+
+        return CronTrigger.from_crontab(self.cron, timezone=self.timezone)
+
+
+_schedules: list[Schedule] = []
+
+
+def periodic(
+    *, every: timedelta | None = None, cron: str | None = None, timezone: str = "UTC"
+) -> Callable[[Task[[], Any]], Task[[], Any]]:
+    """Run a task without arguments again and again: see the module's docstring.
+
+    every: at least a second; ticks are multiples of it since 1970, whenever a server started.
+    cron: five fields, read in `timezone`. An hour that the clock skips in spring does not
+        tick; one that comes twice in autumn ticks once, unless the line says every hour.
+    Raises ValueError; a senseless cron line or time zone stops the start of the scheduler.
+    """
+    if (every is None) is (cron is None):
+        raise ValueError("periodic: give either every or cron")
+    if every and every < timedelta(seconds=1):
+        raise ValueError("periodic: every must be a second at least")
+
+    def register(task: Task[[], Any]) -> Task[[], Any]:
+        _schedules.append(Schedule(task, every, cron, timezone))
+        return task
+
+    return register
+
+
+def schedules() -> list[Schedule]:
+    """What every slice's `tasks` module declares."""
+    list(modules("tasks"))
+    return list(_schedules)
+
+
+class Scheduler:
+    """Enqueues each tick's job when its time has come."""
+
+    def __init__(self, declared: list[Schedule] | None = None) -> None:
+        found = schedules() if declared is None else declared
+        self._due = {schedule: schedule.next_after(utcnow()) for schedule in found}
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """`run` returns soon."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Schedule until `stop`."""
+        while not self._stopping.is_set():
+            for schedule, tick in self._due.items():
+                if tick <= utcnow() and await self._enqueue(schedule, tick):
+                    self._due[schedule] = schedule.next_after(utcnow())
+            await self._sleep_until(min(self._due.values(), default=utcnow() + NAP))
+
+    async def _enqueue(self, schedule: Schedule, tick: datetime) -> bool:
+        """Make the job of a tick, unless another scheduler did; False if the database is away."""
+        try:
+            async with Session() as session:
+                job = await schedule.task.enqueue(session)
+                job.key = f"{schedule.task.name} {tick.isoformat()}"
+                await session.commit()
+        except IntegrityError:
+            log.debug("another scheduler was first", task=schedule.task.name)
+        except (SQLAlchemyError, OSError) as error:
+            log.error("no answer from the database; trying again", error=type(error).__name__)
+            return False
+        return True
+
+    async def _sleep_until(self, time: datetime) -> None:
+        seconds = min(max((time - utcnow()).total_seconds(), 1), NAP.total_seconds())
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,118 @@
+"""What an operator can do with jobs. Nothing here commits: the caller does."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import ClassVar
+from uuid import UUID
+
+from sqlalchemy import delete, update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.database import utcnow
+from app.errors import AppError
+from app.tasks import commits
+from app.tasks.models import Job, JobStatus
+
+
+class JobNotFound(AppError):
+    status: ClassVar[int] = 404
+    title: ClassVar[str] = "No such job"
+
+
+class JobInWrongState(AppError):
+    status: ClassVar[int] = 409
+    title: ClassVar[str] = "The job is in another state"
+
+
+async def list_jobs(
+    session: AsyncSession,
+    *,
+    status: JobStatus | None = None,
+    task: str | None = None,
+    limit: int = 50,
+) -> Sequence[Job]:
+    """The newest jobs first; `task` matches the end of the name."""
+    statement = select(Job).order_by(col(Job.created_at).desc()).limit(limit)
+    if status:
+        statement = statement.where(Job.status == status)
+    if task:
+        statement = statement.where(col(Job.task).endswith(task, autoescape=True))
+    return (await session.exec(statement)).all()
+
+
+async def get_job(session: AsyncSession, job_id: UUID) -> Job:
+    """The job of this id; raises JobNotFound."""
+    job = await session.get(Job, job_id)
+    if job is None:
+        raise JobNotFound(f"There is no job {job_id}.")
+    return job
+
+
+async def retry_job(session: AsyncSession, job_id: UUID) -> Job:
+    """Make a failed job ready now, with all its attempts; also one that waits for its backoff.
+
+    Raises JobNotFound, and JobInWrongState for one that runs or has succeeded.
+    """
+    job = await get_job(session, job_id)
+    again = {"status": JobStatus.READY, "attempts": 0, "run_after": utcnow(), "finished_at": None}
+    await _change(session, job, (JobStatus.FAILED, JobStatus.READY), again, "retried")
+    commits.announce(session.sync_session, job)
+    return job
+
+
+async def retry_failed_jobs(session: AsyncSession, *, task: str | None = None) -> int:
+    """Retry all failed jobs (of one task); return how many."""
+    failed = await list_jobs(session, status=JobStatus.FAILED, task=task, limit=10_000)
+    for job in failed:
+        await retry_job(session, job.id)
+    return len(failed)
+
+
+async def cancel_job(session: AsyncSession, job_id: UUID) -> Job:
+    """End a job that has not finished. Its worker stops one that runs at its next heartbeat.
+
+    Raises JobNotFound, and JobInWrongState for one that has finished.
+    """
+    job = await get_job(session, job_id)
+    ended = {
+        "status": JobStatus.FAILED,
+        "error": "cancelled",
+        "finished_at": utcnow(),
+        "worker": None,
+        "lease_expires_at": None,
+    }
+    await _change(session, job, (JobStatus.READY, JobStatus.RUNNING), ended, "cancelled")
+    return job
+
+
+async def prune_jobs(
+    session: AsyncSession, *, older_than: timedelta, statuses: Sequence[JobStatus]
+) -> int:
+    """Delete jobs that finished longer ago than `older_than`; return how many."""
+    statement = (
+        delete(Job)
+        .where(col(Job.finished_at) < utcnow() - older_than, col(Job.status).in_(statuses))
+        .execution_options(synchronize_session=False)
+    )
+    return (await session.exec(statement)).rowcount
+
+
+async def _change(
+    session: AsyncSession,
+    job: Job,
+    allowed: Sequence[JobStatus],
+    values: dict[str, object],
+    verb: str,
+) -> None:
+    """Change the row only from an allowed state: a worker may have moved it since it was read."""
+    statement = (
+        update(Job)
+        .where(col(Job.id) == job.id, col(Job.status).in_(allowed))
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    changed = (await session.exec(statement)).rowcount
+    await session.refresh(job)
+    if not changed:
+        raise JobInWrongState(f"The job is {job.status} and can't be {verb}.")

@@ -1,0 +1,184 @@
+"""`@task`, and how a call becomes a row."""
+
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
+
+import structlog
+from pydantic import BaseModel, ConfigDict, create_model
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.database import utcnow
+from app.tasks import commits
+from app.tasks.models import Job
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Retry(Exception):
+    """Raised by a task to be run again: after `after`, or after the usual backoff.
+
+    It counts as an attempt. When none is left, the job fails with this reason.
+    """
+
+    def __init__(self, reason: str = "asked for a retry", *, after: timedelta | None = None):
+        super().__init__(reason)
+        self.after = after
+
+
+class Discard(Exception):
+    """Raised by a task when another try is useless: the job fails now, with this reason."""
+
+
+class UnknownTask(LookupError):
+    """No task has this name: it was renamed or deleted while jobs of it were waiting."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task(Generic[P, R]):
+    """A function that can be run as a job. Calling it runs it here and now, as any function."""
+
+    name: str
+    function: Callable[P, R]
+    queue: str = "default"
+    priority: int = 0
+    max_attempts: int = 8
+    timeout: timedelta | None = timedelta(minutes=10)
+    run_after: datetime | timedelta = field(default=timedelta(0))
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    def using(
+        self,
+        *,
+        run_after: datetime | timedelta | None = None,
+        priority: int | None = None,
+        queue: str | None = None,
+    ) -> "Task[P, R]":
+        """The same task with other options for the next `enqueue`.
+
+        `run_after` is a point in time (aware) or a delay from now.
+        """
+        if isinstance(run_after, datetime) and run_after.tzinfo is None:
+            raise ValueError("run_after: a datetime needs a time zone")
+        if priority is not None and not -100 <= priority <= 100:
+            raise ValueError("priority: must be between -100 and 100")
+        return replace(
+            self,
+            run_after=self.run_after if run_after is None else run_after,
+            priority=self.priority if priority is None else priority,
+            queue=self.queue if queue is None else queue,
+        )
+
+    async def enqueue(self, session: AsyncSession, *args: P.args, **kwargs: P.kwargs) -> Job:
+        """Add a job to the transaction of `session`; it can start once that is committed.
+
+        Raises TypeError (wrong number or names) or pydantic.ValidationError (wrong types)
+        here, in the caller's face, rather than later in a worker.
+        """
+        bound = inspect.signature(self.function).bind(*args, **kwargs)
+        arguments = self.arguments(**bound.arguments).model_dump(mode="json")
+        job = Job(
+            task=self.name,
+            arguments=arguments,
+            queue=self.queue,
+            rank=-self.priority,
+            max_attempts=self.max_attempts,
+            run_after=utcnow() + self.run_after
+            if isinstance(self.run_after, timedelta)
+            else self.run_after,
+            request_id=structlog.contextvars.get_contextvars().get("request_id"),
+        )
+        session.add(job)
+        commits.announce(session.sync_session, job)
+        return job
+
+    def load(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of a stored job as typed values; raises pydantic.ValidationError."""
+        loaded = self.arguments.model_validate_json(json.dumps(arguments))
+        return {name: getattr(loaded, name) for name in type(loaded).model_fields}
+
+    @cached_property
+    def is_async(self) -> bool:
+        return inspect.iscoroutinefunction(self.function)
+
+    @cached_property
+    def arguments(self) -> type[BaseModel]:
+        """The signature as a strict model: `"1"` is no int, and nothing extra passes."""
+        hints = get_type_hints(self.function, include_extras=True)
+        fields: dict[str, Any] = {}
+        for parameter in inspect.signature(self.function).parameters.values():
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                raise TypeError(f"{self.name}: *{parameter.name} can't be stored; name each one")
+            if parameter.name not in hints:
+                raise TypeError(f"{self.name}: parameter {parameter.name} needs a type")
+            default = ... if parameter.default is parameter.empty else parameter.default
+            fields[parameter.name] = (hints[parameter.name], default)
+        return create_model(self.name, __config__=_STRICT, **fields)
+
+
+_STRICT = ConfigDict(strict=True, extra="forbid")
+_registry: dict[str, Task[Any, Any]] = {}
+
+
+@overload
+def task(function: Callable[P, R], /) -> Task[P, R]: ...
+@overload
+def task(
+    *,
+    name: str | None = None,
+    queue: str = "default",
+    priority: int = 0,
+    max_attempts: int = 8,
+    timeout: timedelta | None = timedelta(minutes=10),
+) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+def task(
+    function: Callable[P, R] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    queue: str = "default",
+    priority: int = 0,
+    max_attempts: int = 8,
+    timeout: timedelta | None = timedelta(minutes=10),
+) -> Task[P, R] | Callable[[Callable[P, R]], Task[P, R]]:
+    """Make a function a task; `async def` runs on the worker's event loop, `def` in a thread.
+
+    name: stays in the table while jobs wait; give the old one when you move or rename the
+        function. Default: its dotted path.
+    max_attempts: runs in all, crashes of the worker included.
+    timeout: of one attempt of an `async def`; a thread can't be stopped, so a `def` has none.
+    """
+
+    def register(function: Callable[P, R]) -> Task[P, R]:
+        made = Task(
+            name=name or f"{function.__module__}.{function.__qualname__}",
+            function=function,
+            queue=queue,
+            priority=priority,
+            max_attempts=max_attempts,
+            timeout=timeout,
+        )
+        made.arguments  # noqa: B018 - a signature that can't be stored fails at import
+        _registry[made.name] = made
+        return made
+
+    return register(function) if function else register
+
+
+def get_task(name: str) -> Task[Any, Any]:
+    """The task of this name; raises UnknownTask."""
+    from app.discovery import modules
+
+    if name not in _registry:
+        list(modules("tasks"))
+    try:
+        return _registry[name]
+    except KeyError:
+        raise UnknownTask(f"no task is named {name!r}") from None

@@ -1,0 +1,176 @@
+"""The in-process worker: claims jobs, runs several at once, writes down what became of them.
+
+Any number may work on one table, in one process or on many machines.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Collection
+from contextlib import suppress
+from datetime import timedelta
+from secrets import token_hex
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.database import engine, utcnow
+from app.settings import settings
+from app.tasks import queue
+from app.tasks.models import JobStatus
+from app.tasks.queue import ClaimedJob, Outcome
+from app.tasks.runner import run
+from app.tasks.task import get_task
+
+log = structlog.get_logger(__name__)
+
+POLL = timedelta(seconds=1)
+"""How often an idle worker looks for what other processes committed."""
+CLEAN_UP = timedelta(seconds=5)
+"""How long a job that is cancelled at shutdown may take to clean up."""
+
+
+class Worker:
+    """One loop, one transaction a turn: what is done is written down, what is due is claimed."""
+
+    def __init__(
+        self,
+        *,
+        concurrency: int = settings.tasks_concurrency,
+        lease: timedelta = settings.tasks_lease,
+        shutdown_timeout: timedelta = settings.shutdown_timeout,
+    ) -> None:
+        self.id = f"{socket.gethostname()[:60]}:{os.getpid()}:{token_hex(4)}"
+        self.concurrency = concurrency
+        self.lease = lease
+        self.shutdown_timeout = shutdown_timeout
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._running: dict[asyncio.Task[Outcome], ClaimedJob] = {}
+        self._outcomes: list[Outcome] = []
+
+    def wake(self) -> None:
+        """There may be new jobs. Called on the event loop."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Claim nothing more; `run` returns once what runs is finished or handed back."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until `stop`."""
+        log.info("worker started", worker=self.id, concurrency=self.concurrency)
+        upkeep = asyncio.create_task(self._upkeep())
+        try:
+            while not self._stopping:
+                await self._sleep(await self._turn())
+            await self._finish()
+        finally:
+            upkeep.cancel()
+        log.info("worker stopped", worker=self.id)
+
+    async def _turn(self) -> timedelta:
+        """Settle, claim and start; return how long there is nothing more to do."""
+        self._wake.clear()
+        free = 0 if self._stopping else self.concurrency - len(self._running)
+        outcomes, self._outcomes = self._outcomes, []
+        if not outcomes and not free:
+            return POLL
+        due = None
+        claimed: list[ClaimedJob] = []
+        try:
+            async with engine.begin() as connection:
+                if outcomes:
+                    await queue.settle(connection, self.id, outcomes)
+                if free:
+                    claimed = await queue.claim(connection, self.id, free, lease=self.lease)
+                if len(claimed) < free:
+                    due = await queue.next_due(connection)
+        except (SQLAlchemyError, OSError) as error:
+            # Nothing is lost: outcomes are kept, and a claim that was committed after all
+            # is freed by the sweep, because nobody renews its lease.
+            log.error("no answer from the database; trying again", error=_summary(error))
+            self._outcomes = outcomes + self._outcomes
+            return POLL
+        for job in claimed:
+            self._start(job)
+        return min(POLL, max(due - utcnow(), timedelta(0))) if due else POLL
+
+    async def _sleep(self, time: timedelta) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(time.total_seconds()):
+                await self._wake.wait()
+
+    def _start(self, job: ClaimedJob) -> None:
+        running = asyncio.create_task(run(job), name=f"job {job.id}")
+        self._running[running] = job
+        running.add_done_callback(self._done)
+
+    def _done(self, running: asyncio.Task[Outcome]) -> None:
+        job = self._running.pop(running)
+        if running.cancelled():
+            outcome = Outcome(job, JobStatus.READY, "its worker stopped", counted=False)
+        elif running.exception():
+            return  # the interpreter is going down; the lease will run out
+        else:
+            outcome = running.result()
+        self._outcomes.append(outcome)
+        self._wake.set()
+
+    async def _finish(self) -> None:
+        """Wait for what runs until the deadline, then hand it back.
+
+        A thread can't be stopped. Its job stays claimed until the lease runs out, which it
+        does not before this process, and so the thread, is gone.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.shutdown_timeout.total_seconds()
+        while self._running and (left := deadline - loop.time()) > 0:
+            await asyncio.wait(self._running, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            await self._turn()
+        late = [running for running, job in self._running.items() if get_task(job.task).is_async]
+        for running in late:
+            running.cancel()
+        if late:
+            await asyncio.wait(late, timeout=CLEAN_UP.total_seconds())
+        await self._turn()
+
+    async def _upkeep(self) -> None:
+        """Renew the leases of what runs here, and free the jobs of workers that died."""
+        while True:
+            mine = {job.id: running for running, job in self._running.items()}
+            try:
+                async with engine.begin() as connection:
+                    kept = await queue.renew(connection, self.id, mine, lease=self.lease)
+                    freed = await queue.sweep(connection)
+            except (SQLAlchemyError, OSError) as error:
+                log.error("could not renew leases; trying again", error=_summary(error))
+            else:
+                for id_ in mine.keys() - kept:
+                    if mine[id_] in self._running:
+                        log.error("lost the lease of a job that still ran", job_id=str(id_))
+                        mine[id_].cancel()
+                for id_, status in freed:
+                    log.warning("freed a job of a dead worker", job_id=str(id_), status=status)
+                if freed:
+                    self.wake()
+            await asyncio.sleep(self.lease.total_seconds() / 3)
+
+
+def _summary(error: Exception) -> str:
+    """The first line: a driver's further ones (DETAIL: …) may quote people's data."""
+    return f"{type(error).__name__}: {error}".split("\n", 1)[0]
+
+
+async def run_now(ids: Collection[UUID] | None = None) -> int:
+    """Run the due jobs (or those of `ids`) here, one after another; return how many ran."""
+    worker = f"immediate:{os.getpid()}:{token_hex(4)}"
+    async with engine.begin() as connection:
+        jobs = await queue.claim(connection, worker, 1000, lease=settings.tasks_lease, ids=ids)
+    for job in jobs:
+        outcome = await asyncio.create_task(run(job))  # a task has its own context variables
+        async with engine.begin() as connection:
+            await queue.settle(connection, worker, [outcome])
+    return len(jobs)

@@ -1,0 +1,113 @@
+"""What surrounds every request: security headers, cross-origin protection, a limit on bodies.
+
+Plain ASGI: Starlette's BaseHTTPMiddleware would put a task and a queue around each request.
+"""
+
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.settings import settings
+from app.web.errors import error_response
+from app.web.problems import Problem
+from app.web.security import add_security_headers
+
+MAX_BODY = 1024 * 1024
+"""Bytes of one request. A route that takes uploads can be given its own app or a proxy's limit."""
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def install_middleware(app: FastAPI) -> None:
+    """Add all of it; what is added last is the outermost."""
+    app.add_middleware(BodyLimit, limit=MAX_BODY)
+    app.add_middleware(CrossOriginProtection)
+    app.add_middleware(SecurityHeaders)
+
+
+class SecurityHeaders:
+    """Adds the security headers to every answer that did not set its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                add_security_headers(MutableHeaders(scope=message))
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+class CrossOriginProtection:
+    """Refuses what another site makes a browser send here (CSRF); forms need no token.
+
+    The rules are those of Go's net/http.CrossOriginProtection. `Sec-Fetch-Site` is set by every
+    browser since 2023 and can't be forged by a page; older ones send `Origin`. A request
+    with neither comes from no browser, and has no cookies but those it was given on purpose.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or _is_same_origin(scope["method"], Headers(scope=scope)):
+            return await self.app(scope, receive, send)
+        problem = Problem.of_status(403, "This request came from another site, so it was refused.")
+        await error_response(Request(scope), problem)(scope, receive, send)
+
+
+def _is_same_origin(method: str, headers: Headers) -> bool:
+    if method in _SAFE_METHODS:
+        return True
+    # A browser adds a bearer token to nothing by itself (it does so with Basic credentials).
+    if headers.get("authorization", "").lower().startswith("bearer "):
+        return True
+    origin = headers.get("origin")
+    if origin == _own_origin():
+        return True
+    if site := headers.get("sec-fetch-site"):
+        return site in ("same-origin", "none")
+    return origin is None or urlsplit(origin).netloc == headers.get("host")
+
+
+def _own_origin() -> str:
+    url = urlsplit(settings.base_url)
+    return f"{url.scheme}://{url.netloc}"
+
+
+class BodyLimit:
+    """Answers 413 to a body above the limit, whether its length was announced or not.
+
+    FastAPI's own `max_body_size` answers in plain text, which no handler can change.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        announced = Headers(scope=scope).get("content-length", "0")
+        size = 0
+
+        async def limited_receive() -> Message:
+            nonlocal size
+            if announced.isdecimal() and int(announced) > self.limit:
+                raise HTTPException(413)
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self.limit:
+                raise HTTPException(413)
+            return message
+
+        await self.app(scope, limited_receive, send)

@@ -1,0 +1,48 @@
+"""Alembic's environment: the models' metadata, and the database of the settings."""
+
+from typing import Any, Literal
+
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+from sqlalchemy import create_engine, make_url
+from sqlmodel import AutoString, SQLModel, UTCDateTime
+
+import app.database  # noqa: F401 - first: it sets the naming convention
+from app.discovery import modules
+from app.settings import settings
+
+list(modules("models"))
+
+
+def render_item(kind: str, item: object, _context: AutogenContext) -> str | Literal[False]:
+    """Write SQLModel's own types as SQLAlchemy's, so that migrations outlive it."""
+    if kind == "type" and isinstance(item, AutoString):
+        return f"sa.String(length={item.length})" if item.length else "sa.String()"
+    if kind == "type" and isinstance(item, UTCDateTime):
+        return "sa.DateTime(timezone=True)"
+    return False
+
+
+def run(**options: Any) -> None:
+    context.configure(
+        target_metadata=SQLModel.metadata,
+        render_item=render_item,
+        render_as_batch=True,  # SQLite can't alter most things in place
+        **options,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+# Migrations run synchronously: one connection, no event loop to start inside another.
+url = make_url(settings.database_url)
+url = url.set(drivername=url.drivername.replace("+aiosqlite", ""))
+if context.is_offline_mode():
+    run(url=url, literal_binds=True, dialect_opts={"paramstyle": "named"})
+else:
+    if url.get_backend_name() == "sqlite" and url.database:
+        from pathlib import Path
+
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    with create_engine(url, hide_parameters=True).connect() as connection:
+        run(connection=connection)

@@ -1,0 +1,56 @@
+"""What most tests of accounts begin with."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from httpx2 import AsyncClient, Response
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.accounts.models import User
+from app.accounts.passwords import hash_password
+from app.database import utcnow
+from tests.mailbox import HasEmail, Mailbox
+
+EMAIL = "ada@example.com"
+PASSWORD = "correct horse battery staple"
+
+
+async def make_user(session: AsyncSession, **changes: Any) -> User:
+    """A committed user who has verified their address, unless `changes` say otherwise."""
+    user = User(
+        email=EMAIL,
+        full_name="Ada Lovelace",
+        password_hash=await hash_password(PASSWORD),
+        verified_at=utcnow(),
+    ).sqlmodel_update(changes)
+    session.add(user)
+    await session.commit()
+    return user
+
+
+async def register(client: AsyncClient, **changes: Any) -> Response:
+    body = {"email": EMAIL, "password": PASSWORD, "full_name": "Ada Lovelace"} | changes
+    return await client.post("/api/v1/auth/register", json=body)
+
+
+async def verify(client: AsyncClient, token: str) -> Response:
+    return await client.post("/api/v1/auth/verify-email", json={"token": token})
+
+
+async def log_in(client: AsyncClient, email: str = EMAIL, password: str = PASSWORD) -> Response:
+    """By cookie, which the client keeps."""
+    body = {"email": email, "password": password}
+    return await client.post("/api/v1/auth/login", json=body)
+
+
+async def get_bearer(client: AsyncClient, email: str = EMAIL) -> dict[str, str]:
+    """The headers of a program that has signed in."""
+    form = {"username": email, "password": PASSWORD}
+    answer = await client.post("/api/v1/auth/token", data=form)
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+def mailed_token(mailbox: Mailbox, to: HasEmail | str = EMAIL) -> str:
+    """The token in the latest e-mail to this address."""
+    link = mailbox.to(to).latest.link("/verify-email")
+    return parse_qs(urlsplit(link).query)["token"][0]

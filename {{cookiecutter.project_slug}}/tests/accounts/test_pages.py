@@ -1,0 +1,303 @@
+"""The pages as a browser without JavaScript sees them."""
+
+import re
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+import pytest
+
+from app.accounts.pages import local_path
+from app.settings import settings
+from tests.mailbox import Mailbox
+
+ADDRESS = "anna@example.com"
+PASSWORD = "seven green herons at dawn"
+REGISTRATION = {"email": ADDRESS, "password": PASSWORD, "full_name": "Anna Lindqvist"}
+
+
+async def register(client: httpx2.AsyncClient) -> None:
+    response = await client.post("/register", data=REGISTRATION)
+    assert (response.status_code, response.headers["location"]) == (303, "/register/done")
+
+
+def token_in(mailbox: Mailbox) -> str:
+    link = mailbox.to(ADDRESS).latest.link("/verify-email")
+    return parse_qs(urlsplit(link).query)["token"][0]
+
+
+async def verify(client: httpx2.AsyncClient, mailbox: Mailbox) -> None:
+    response = await client.post("/verify-email", data={"token": token_in(mailbox)})
+    assert (response.status_code, response.headers["location"]) == (303, "/login")
+
+
+async def sign_in(
+    client: httpx2.AsyncClient, password: str = PASSWORD, url: str = "/login"
+) -> httpx2.Response:
+    return await client.post(url, data={"email": ADDRESS, "password": password})
+
+
+@pytest.fixture
+async def signed_in(client: httpx2.AsyncClient, mailbox: Mailbox) -> httpx2.AsyncClient:
+    """A client that went the whole way."""
+    await register(client)
+    await verify(client, mailbox)
+    assert (await sign_in(client)).status_code == 303
+    return client
+
+
+def input_of(html: str, name: str) -> str:
+    found = re.search(rf'<input[^>]*\bname="{name}"[^>]*>', html)
+    assert found, f"no input {name!r}"
+    return unescape(found[0])
+
+
+async def test_the_front_page_leads_to_registering_and_signing_in(
+    client: httpx2.AsyncClient,
+) -> None:
+    html = (await client.get("/")).text
+
+    assert 'href="/register"' in html
+    assert 'href="/login"' in html
+
+
+async def test_from_registering_to_the_account(
+    client: httpx2.AsyncClient, mailbox: Mailbox
+) -> None:
+    await register(client)
+    assert ADDRESS in (await client.get("/register/done")).text
+
+    await verify(client, mailbox)
+    assert "Your address is confirmed" in (await client.get("/login")).text
+
+    response = await sign_in(client)
+    assert response.headers["location"] == "/account"
+    html = (await client.get("/account")).text
+    assert ADDRESS in html
+    assert "Hello, Anna Lindqvist" in html
+
+
+async def test_following_the_link_does_not_use_it_up(
+    client: httpx2.AsyncClient, mailbox: Mailbox
+) -> None:
+    await register(client)
+    link = mailbox.to(ADDRESS).latest.link("/verify-email")
+
+    for _ in range(3):
+        path = f"{urlsplit(link).path}?{urlsplit(link).query}"
+        assert token_in(mailbox) in (await client.get(path)).text
+
+    await verify(client, mailbox)
+
+
+async def test_a_link_works_once_and_then_offers_a_new_one(
+    client: httpx2.AsyncClient, mailbox: Mailbox
+) -> None:
+    await register(client)
+    await verify(client, mailbox)
+
+    response = await client.post("/verify-email", data={"token": token_in(mailbox)})
+
+    assert response.status_code == 400
+    assert "This link no longer works" in response.text
+    assert 'action="/resend-verification"' in response.text
+
+
+@pytest.mark.parametrize("token", ["", "x", "x" * 10_000, "\0"])
+async def test_a_senseless_link_is_answered_kindly(client: httpx2.AsyncClient, token: str) -> None:
+    response = await client.post("/verify-email", data={"token": token})
+
+    assert response.status_code == 400
+    assert "This link no longer works" in response.text
+
+
+async def test_every_wrong_field_is_told_at_once_and_what_was_typed_is_kept(
+    client: httpx2.AsyncClient,
+) -> None:
+    response = await client.post(
+        "/register", data={"email": 'a"b@', "password": "hunter2", "full_name": "Anna"}
+    )
+
+    assert response.status_code == 422
+    email = input_of(response.text, "email")
+    assert 'value="a"b@"' in email
+    assert 'aria-invalid="true"' in email
+    assert 'aria-describedby="email-note"' in email
+    assert 'value="Anna"' in input_of(response.text, "full_name")
+    assert 'value=""' in input_of(response.text, "password")
+    assert "hunter2" not in response.text
+    assert "Use at least" in response.text
+
+
+async def test_the_cursor_goes_to_the_first_wrong_field(client: httpx2.AsyncClient) -> None:
+    html = (await client.post("/register", data={**REGISTRATION, "password": "x"})).text
+
+    assert re.findall(r'name="(\w+)"[^>]*autofocus', html) == ["password"]
+
+
+async def test_a_password_that_is_easily_guessed_is_refused_next_to_the_field(
+    client: httpx2.AsyncClient,
+) -> None:
+    response = await client.post("/register", data={**REGISTRATION, "password": ADDRESS})
+
+    assert response.status_code == 422
+    assert 'aria-invalid="true"' in input_of(response.text, "password")
+
+
+async def test_a_taken_address_is_answered_like_any_other(client: httpx2.AsyncClient) -> None:
+    await register(client)
+    await register(client)
+
+
+async def test_a_wrong_password_is_told_in_the_form(
+    client: httpx2.AsyncClient, mailbox: Mailbox
+) -> None:
+    await register(client)
+    await verify(client, mailbox)
+
+    response = await sign_in(client, "another password")
+
+    assert response.status_code == 401
+    assert 'role="alert"' in response.text
+    assert f'value="{ADDRESS}"' in input_of(response.text, "email")
+    assert "another password" not in response.text
+
+
+async def test_an_address_that_is_not_verified_is_offered_another_link(
+    client: httpx2.AsyncClient, mailbox: Mailbox
+) -> None:
+    await register(client)
+
+    response = await sign_in(client)
+
+    assert response.status_code == 403
+    assert "Send the link again" in response.text
+    before = len(mailbox)
+    response = await client.post("/resend-verification", data={"email": ADDRESS})
+    assert (response.status_code, response.headers["location"]) == (303, "/register/done")
+    assert len(mailbox) == before + 1
+
+
+async def test_too_many_attempts_are_told_in_the_form(
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "rate_limits", True)
+
+    for _ in range(30):
+        response = await client.post("/login", data={"email": "slow@example.com", "password": "x"})
+
+    assert response.status_code == 429
+    assert int(response.headers["retry-after"]) > 0
+    assert 'value="slow@example.com"' in input_of(response.text, "email")
+
+
+async def test_asking_for_a_link_never_tells_who_is_registered(client: httpx2.AsyncClient) -> None:
+    response = await client.post("/resend-verification", data={"email": "nobody@example.com"})
+
+    assert (response.status_code, response.headers["location"]) == (303, "/register/done")
+
+
+async def test_who_is_not_signed_in_signs_in_first_and_comes_back(
+    client: httpx2.AsyncClient, mailbox: Mailbox
+) -> None:
+    await register(client)
+    await verify(client, mailbox)
+
+    response = await client.get("/account")
+
+    assert (response.status_code, response.headers["location"]) == (303, "/login?next=/account")
+    assert (await sign_in(client, url="/login?next=/docs")).headers["location"] == "/docs"
+
+
+@pytest.mark.parametrize(
+    "next_",
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "/\n/evil.example",
+        "\\\\evil.example",
+        "javascript:alert(1)",
+        "evil.example",
+        "",
+    ],
+)
+def test_signing_in_never_leads_to_another_site(next_: str) -> None:
+    assert local_path(next_) == "/account"
+
+
+@pytest.mark.parametrize("next_", ["/", "/account", "/a/b?c=d&e=//f", "/docs#/auth"])
+def test_signing_in_leads_back_to_where_one_was(next_: str) -> None:
+    assert local_path(next_) == next_
+
+
+@pytest.mark.parametrize("path", ["/login", "/register"])
+async def test_who_is_signed_in_is_not_asked_again(
+    signed_in: httpx2.AsyncClient, path: str
+) -> None:
+    response = await signed_in.get(path)
+
+    assert (response.status_code, response.headers["location"]) == (303, "/account")
+
+
+async def test_the_name_can_be_changed_and_removed(signed_in: httpx2.AsyncClient) -> None:
+    for name in ("Zoë <b>", ""):
+        response = await signed_in.post("/account", data={"full_name": name})
+        assert (response.status_code, response.headers["location"]) == (303, "/account")
+        html = (await signed_in.get("/account")).text
+        assert f'value="{name}"' in input_of(html, "full_name")
+        assert "<b>" not in html
+
+
+async def test_a_name_that_is_too_long_is_told_next_to_the_field(
+    signed_in: httpx2.AsyncClient,
+) -> None:
+    response = await signed_in.post("/account", data={"full_name": "x" * 101})
+
+    assert response.status_code == 422
+    assert "Use at most 100 characters." in response.text
+
+
+async def test_signing_out_ends_the_session(signed_in: httpx2.AsyncClient) -> None:
+    cookies = dict(signed_in.cookies)
+
+    response = await signed_in.post("/logout")
+
+    assert (response.status_code, response.headers["location"]) == (303, "/")
+    assert "You are signed out" in (await signed_in.get("/")).text
+    signed_in.cookies.update(cookies)
+    assert (await signed_in.get("/account")).status_code == 303
+
+
+async def test_another_device_can_be_signed_out(signed_in: httpx2.AsyncClient) -> None:
+    here = dict(signed_in.cookies)
+    signed_in.cookies.clear()
+    await sign_in(signed_in)
+    there = dict(signed_in.cookies)
+    signed_in.cookies.clear()
+    signed_in.cookies.update(here)
+
+    html = (await signed_in.get("/account")).text
+    (end,) = re.findall(r'action="(/account/sessions/[^"]+)"', html)
+    response = await signed_in.post(end)
+
+    assert (response.status_code, response.headers["location"]) == (303, "/account")
+    assert (await signed_in.get("/account")).status_code == 200
+    signed_in.cookies.clear()
+    signed_in.cookies.update(there)
+    assert (await signed_in.get("/account")).status_code == 303
+
+
+async def test_pages_with_an_account_are_not_kept_by_the_browser(
+    signed_in: httpx2.AsyncClient,
+) -> None:
+    assert (await signed_in.get("/account")).headers["cache-control"] == "no-store"
+
+
+async def test_another_site_can_not_sign_people_in_or_out(signed_in: httpx2.AsyncClient) -> None:
+    foreign = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+    for path in ("/login", "/logout", "/account"):
+        assert (await signed_in.post(path, data={}, headers=foreign)).status_code == 403
+
+    assert (await signed_in.get("/account")).status_code == 200

@@ -1,0 +1,218 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+import time_machine
+from httpx2 import AsyncClient
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.accounts import service, sessions, tokens
+from app.accounts.errors import InvalidToken
+from app.accounts.models import AccountToken, LoginSession, User
+from app.accounts.sessions import ClientInfo
+from app.accounts.tasks import delete_expired, send_verification_email, send_welcome_email
+from app.accounts.tokens import LIFETIMES, Purpose
+from app.database import utcnow
+from app.tasks import Discard
+from tests.accounts.fixtures import EMAIL, log_in, mailed_token, make_user, register, verify
+from tests.mailbox import Mailbox
+
+
+@pytest.fixture
+async def newcomer(session: AsyncSession) -> User:
+    """Somebody who has registered, and nothing more."""
+    return await make_user(session, verified_at=None)
+
+
+@pytest.fixture
+async def token(session: AsyncSession, newcomer: User) -> str:
+    token = await tokens.issue(session, newcomer, Purpose.VERIFY_EMAIL)
+    await session.commit()
+    return token
+
+
+async def resend(client: AsyncClient, email: str = EMAIL) -> tuple[int, str]:
+    answer = await client.post("/api/v1/auth/resend-verification", json={"email": email})
+    return answer.status_code, answer.text
+
+
+async def test_a_token_verifies_the_address(
+    client: AsyncClient, session: AsyncSession, newcomer: User, token: str
+) -> None:
+    assert (await verify(client, token)).status_code == 200
+
+    await session.refresh(newcomer)
+    assert newcomer.verified_at
+    assert abs(utcnow() - newcomer.verified_at) < timedelta(minutes=1)
+
+
+async def test_a_token_works_once(client: AsyncClient, token: str) -> None:
+    await verify(client, token)
+
+    assert (await verify(client, token)).status_code == 400
+
+
+async def test_of_many_simultaneous_uses_one_wins(client: AsyncClient, token: str) -> None:
+    answers = await asyncio.gather(*(verify(client, token) for _ in range(10)))
+
+    assert sorted(answer.status_code for answer in answers) == [200] + [400] * 9
+
+
+async def test_a_token_works_until_it_expires(client: AsyncClient, token: str) -> None:
+    with time_machine.travel(utcnow() + LIFETIMES[Purpose.VERIFY_EMAIL] - timedelta(minutes=1)):
+        assert (await verify(client, token)).status_code == 200
+
+
+async def test_an_expired_token_is_refused(client: AsyncClient, token: str) -> None:
+    with time_machine.travel(utcnow() + LIFETIMES[Purpose.VERIFY_EMAIL] + timedelta(minutes=1)):
+        assert (await verify(client, token)).status_code == 400
+    assert (await log_in(client)).status_code == 403
+
+
+@pytest.mark.parametrize("foreign", ["nonsense", "e\u0301", "eyJhbGciOiJub25lIn0.e30.", "A" * 43])
+async def test_a_foreign_token_is_refused(client: AsyncClient, token: str, foreign: str) -> None:
+    assert (await verify(client, foreign)).status_code == 400
+
+
+async def test_a_token_of_another_purpose_is_refused(
+    client: AsyncClient, session: AsyncSession, newcomer: User, token: str
+) -> None:
+    stored = (await session.exec(select(AccountToken))).one()
+    stored.purpose = "something_else"
+    await session.commit()
+
+    assert (await verify(client, token)).status_code == 400
+
+
+async def test_a_token_does_not_vouch_for_an_address_that_it_was_not_sent_to(
+    session: AsyncSession, newcomer: User, token: str
+) -> None:
+    newcomer.email = "new@example.com"
+    await session.commit()
+
+    with pytest.raises(InvalidToken):
+        await service.verify_email(session, token)
+    assert newcomer.verified_at is None
+
+
+async def test_the_database_keeps_only_a_hash_of_the_token(
+    session: AsyncSession, token: str
+) -> None:
+    stored = (await session.exec(select(AccountToken))).one()
+
+    assert token not in str(stored.model_dump())
+    assert len(token) >= 43  # 256 bits in base64
+
+
+async def test_an_e_mail_that_is_sent_again_has_a_new_link_and_both_work(
+    client: AsyncClient, session: AsyncSession, newcomer: User, mailbox: Mailbox
+) -> None:
+    await send_welcome_email(newcomer.id)
+    first = mailed_token(mailbox)
+    await send_welcome_email(newcomer.id)
+    second = mailed_token(mailbox)
+
+    assert first != second
+    assert (await verify(client, first)).status_code == 200
+
+
+async def test_using_one_link_ends_the_others(
+    client: AsyncClient, session: AsyncSession, newcomer: User, token: str
+) -> None:
+    other = await tokens.issue(session, newcomer, Purpose.VERIFY_EMAIL)
+    await session.commit()
+    await verify(client, token)
+
+    assert (await verify(client, other)).status_code == 400
+    assert (await session.exec(select(AccountToken))).all() == []
+
+
+async def test_using_a_link_leaves_the_links_of_others_alone(
+    client: AsyncClient, session: AsyncSession, token: str
+) -> None:
+    other = await make_user(session, email="grace@example.com", verified_at=None)
+    others = await tokens.issue(session, other, Purpose.VERIFY_EMAIL)
+    await session.commit()
+    await verify(client, token)
+
+    assert (await verify(client, others)).status_code == 200
+
+
+async def test_asking_again_brings_a_new_link(
+    client: AsyncClient, newcomer: User, mailbox: Mailbox
+) -> None:
+    await resend(client)
+
+    assert (await verify(client, mailed_token(mailbox))).status_code == 200
+
+
+async def test_asking_again_answers_the_same_for_everybody(
+    client: AsyncClient, session: AsyncSession, newcomer: User, mailbox: Mailbox
+) -> None:
+    verified = await make_user(session, email="grace@example.com")
+    inactive = await make_user(session, email="eve@example.com", verified_at=None, is_active=False)
+
+    emails = [newcomer.email, verified.email, inactive.email, "nobody@example.com"]
+    answers = [await resend(client, email) for email in emails]
+
+    assert len(set(answers)) == 1
+    assert answers[0][0] == 202
+    assert len(mailbox) == len(mailbox.to(newcomer)) == 1
+
+
+async def test_nobody_is_welcomed_after_they_have_verified(
+    session: AsyncSession, user: User, mailbox: Mailbox
+) -> None:
+    await send_welcome_email(user.id)
+    await send_verification_email(user.email)
+
+    assert len(mailbox) == 0
+
+
+async def test_nobody_is_welcomed_who_is_gone(
+    session: AsyncSession, newcomer: User, mailbox: Mailbox
+) -> None:
+    await session.delete(newcomer)
+    await session.commit()
+
+    with pytest.raises(Discard):
+        await send_welcome_email(newcomer.id)
+    assert len(mailbox) == 0
+
+
+async def test_the_tokens_of_a_deleted_user_go_with_them(
+    session: AsyncSession, newcomer: User, token: str
+) -> None:
+    await session.delete(newcomer)
+    await session.commit()
+
+    assert (await session.exec(select(AccountToken))).all() == []
+
+
+async def test_the_job_table_holds_no_token(
+    client: AsyncClient, session: AsyncSession, mailbox: Mailbox
+) -> None:
+    from app.tasks import Job
+
+    await register(client)
+
+    token = mailed_token(mailbox)
+    jobs = (await session.exec(select(Job))).all()
+    assert jobs
+    assert token not in str([job.model_dump() for job in jobs])
+
+
+async def test_links_and_sessions_that_expired_are_deleted(
+    session: AsyncSession, newcomer: User, token: str
+) -> None:
+    await sessions.start(session, newcomer, ClientInfo(ip="127.0.0.1", user_agent=""))
+    await session.commit()
+    await delete_expired()
+    assert len((await session.exec(select(AccountToken))).all()) == 1
+    assert len((await session.exec(select(LoginSession))).all()) == 1
+
+    with time_machine.travel(utcnow() + timedelta(days=15)):
+        await delete_expired()
+    assert (await session.exec(select(AccountToken))).all() == []
+    assert (await session.exec(select(LoginSession))).all() == []

@@ -1,0 +1,115 @@
+"""From the front page to the account, as a person goes."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.service
+
+PASSWORD = "seven green herons at dawn"
+OpenBrowser = Callable[..., "Page"]
+
+
+def register(page: "Page", email: str) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Create an account").click()
+    page.get_by_label("Name").fill("Anna Lindqvist")
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Create account").click()
+    page.get_by_role("heading", name="Check your inbox").wait_for()
+
+
+def follow_link_in_mail(page: "Page", email: str) -> "Page":
+    """Open the newest mail to this address, and press its button; it opens a new tab."""
+    page.get_by_role("link").filter(has_text=email).first.click()
+    with page.expect_popup() as popup:
+        page.frame_locator("iframe").get_by_role("link", name="Confirm").click()
+    return popup.value
+
+
+def verify_and_sign_in(page: "Page", email: str) -> None:
+    page.get_by_role("button", name="Confirm my address").click()
+    page.get_by_text("Your address is confirmed").wait_for()
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("heading", name="Hello, Anna Lindqvist").wait_for()
+
+
+def test_a_person_registers_sees_the_mail_arrive_verifies_and_signs_in(
+    open_browser: OpenBrowser,
+) -> None:
+    email = "anna@example.com"
+    mailbox = open_browser()
+    mailbox.goto("/dev/mailbox")
+
+    register(mailbox.context.new_page(), email)
+    tab = follow_link_in_mail(mailbox, email)  # nobody reloaded the mailbox
+    verify_and_sign_in(tab, email)
+
+    tab.get_by_label("Name").fill("Anna L.")
+    tab.get_by_role("button", name="Save").click()
+    tab.get_by_text("Saved.").wait_for()
+    tab.get_by_role("banner").get_by_role("button", name="Sign out").click()
+    tab.get_by_text("You are signed out").wait_for()
+
+
+def test_all_of_it_works_without_javascript(open_browser: OpenBrowser) -> None:
+    email = "without-javascript@example.com"
+    page = open_browser(java_script_enabled=False)
+
+    register(page, email)
+    page.get_by_role("link", name="Open the development mailbox").click()
+    while not page.get_by_role("link").filter(has_text=email).count():
+        page.reload()
+    verify_and_sign_in(follow_link_in_mail(page, email), email)
+
+
+def test_the_keyboard_is_enough(open_browser: OpenBrowser) -> None:
+    email = "keyboard@example.com"
+    page = open_browser()
+    register(page, email)
+    page.goto("/dev/mailbox")
+    tab = follow_link_in_mail(page, email)
+    tab.get_by_role("button", name="Confirm my address").wait_for()
+    tab.keyboard.press("Enter")  # the button has the focus
+    tab.get_by_text("Your address is confirmed").wait_for()
+
+    tab.keyboard.type(email)
+    tab.keyboard.press("Tab")
+    tab.keyboard.type(PASSWORD)
+    tab.keyboard.press("Enter")
+
+    tab.get_by_role("heading", name="Hello, Anna Lindqvist").wait_for()
+    tab.keyboard.press("Tab")
+    assert tab.locator(":focus").inner_text() == "Skip to the content"
+
+
+def test_the_documentation_of_the_api_signs_in(open_browser: OpenBrowser) -> None:
+    email = "documentation@example.com"
+    page = open_browser()
+    register(page, email)
+    page.goto("/dev/mailbox")
+    verify_and_sign_in(follow_link_in_mail(page, email), email)
+    page.context.clear_cookies()
+
+    page.goto("/docs")
+    page.get_by_role("button", name="Authorize").first.click()
+    page.get_by_label("username:").fill(email)
+    page.get_by_label("password:").fill(PASSWORD)
+    page.locator(".modal-ux button.authorize").click()
+
+    page.locator(".modal-ux").get_by_text("Authorized").wait_for()
+
+
+@pytest.mark.parametrize("path", ["/", "/register", "/login", "/dev/mailbox"])
+def test_no_page_is_wider_than_a_phone(open_browser: OpenBrowser, path: str) -> None:
+    page = open_browser(viewport={"width": 320, "height": 640})
+    page.goto(path)
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320

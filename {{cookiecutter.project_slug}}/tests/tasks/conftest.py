@@ -1,0 +1,43 @@
+"""A job table whose jobs wait until a test runs them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from uuid import UUID
+
+import pytest
+
+from app.database import Session
+from app.settings import settings
+from app.tasks import Job, engines
+
+
+@pytest.fixture(autouse=True)
+def embedded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """TASKS_ENGINE=inprocess, here and in the processes that a test starts."""
+    monkeypatch.setattr(settings, "tasks_engine", "inprocess")
+    monkeypatch.setenv("TASKS_ENGINE", "inprocess")
+    engines.current.cache_clear()
+    yield
+    engines.current.cache_clear()
+
+
+@pytest.fixture
+def job_of() -> Callable[[UUID], Awaitable[Job]]:
+    """Reads a job anew."""
+
+    async def read(id_: UUID) -> Job:
+        async with Session() as session:
+            job = await session.get(Job, id_)
+        assert job
+        return job
+
+    return read
+
+
+async def until(condition: Callable[[], Awaitable[bool] | bool]) -> None:
+    """Wait for what must come; pytest's timeout is the deadline."""
+    while True:
+        met = condition()
+        if met if isinstance(met, bool) else await met:
+            return
+        await asyncio.sleep(0.02)

@@ -1,0 +1,82 @@
+"""Tasks that leave a trace in a file, for this process and for those that tests kill."""
+
+import asyncio
+import os
+import signal
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from app.tasks import Discard, Retry, current_job, task
+
+
+def write(path: str, line: str) -> None:
+    """Append a line at once: what a killed process wrote counts."""
+    with Path(path).open("a") as file:
+        file.write(f"{line}\n")
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+@task(max_attempts=3)
+async def trace(path: str, line: str) -> None:
+    write(path, line)
+
+
+@task(max_attempts=2)
+async def poison(path: str) -> None:
+    write(path, "swallowed")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@task
+async def slow(path: str, seconds: float) -> None:
+    write(path, "begun")
+    await asyncio.sleep(seconds)
+    write(path, "finished")
+
+
+@task
+def slow_in_a_thread(path: str, seconds: float) -> None:
+    write(path, "begun")
+    time.sleep(seconds)
+    write(path, "finished")
+
+
+@task(max_attempts=3)
+async def broken() -> None:
+    raise ZeroDivisionError("it is broken")
+
+
+@task(max_attempts=3)
+async def retrying(seconds: int) -> None:
+    raise Retry("not yet", after=timedelta(seconds=seconds))
+
+
+@task
+async def useless() -> None:
+    raise Discard("nobody wants it")
+
+
+@task
+async def exiting() -> None:
+    raise SystemExit(3)
+
+
+@task(timeout=timedelta(milliseconds=10))
+async def hanging() -> None:
+    await asyncio.Event().wait()
+
+
+@task
+async def cancelling_itself() -> None:
+    raise asyncio.CancelledError
+
+
+@task
+async def telling_its_job(path: str) -> None:
+    job = current_job()
+    assert job
+    write(path, f"{job.id} {job.attempt}")

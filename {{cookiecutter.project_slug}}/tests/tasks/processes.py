@@ -1,0 +1,114 @@
+"""Workers in processes of their own, among them some that are killed at a chosen step.
+
+python -m tests.tasks.processes work                 works until SIGTERM
+python -m tests.tasks.processes die STEP             works, and is killed at that step
+python -m tests.tasks.processes enqueue STEP LOG     enqueues, and is killed at that step
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from subprocess import PIPE, Popen
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session as SyncSession
+
+from app.database import Session, engine
+from app.tasks.queue import ClaimedJob, Outcome
+from app.tasks.worker import Worker
+from tests.tasks.jobs import trace
+
+LEASE = timedelta(seconds=1)
+
+
+def start(*arguments: str) -> "Popen[str]":
+    """Start this module in a process of its own; the caller ends it."""
+    return Popen(
+        [sys.executable, "-m", "tests.tasks.processes", *arguments], stderr=PIPE, text=True
+    )
+
+
+def die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_before_commit_of(is_it: Callable[[str], bool]) -> None:
+    """Be killed when a transaction that ran such a statement is about to be committed."""
+    ran: list[str] = []
+
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def watch(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        ran.append(statement)
+
+    @event.listens_for(engine.sync_engine, "commit")
+    def check(_connection: object) -> None:
+        if any(map(is_it, ran)):
+            die()
+
+
+def is_claim(statement: str) -> bool:
+    return statement.startswith("UPDATE jobs") and "started_at=" in statement
+
+
+def is_settlement(statement: str) -> bool:
+    return statement.startswith("UPDATE jobs") and "RETURNING" not in statement
+
+
+class DyingWorker(Worker):
+    """Is killed at a step of the first job's life."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__(lease=LEASE)
+        self._step = step
+        if step == "before the claim is committed":
+            die_before_commit_of(is_claim)
+        if step == "before the outcome is committed":
+            die_before_commit_of(is_settlement)
+
+    async def _turn(self) -> timedelta:
+        settling = bool(self._outcomes)
+        idle_for = await super()._turn()
+        if settling and self._step == "after the outcome is committed":
+            die()
+        return idle_for
+
+    def _start(self, job: ClaimedJob) -> None:
+        if self._step == "after the claim":
+            die()
+        super()._start(job)
+
+    def _done(self, running: asyncio.Task[Outcome]) -> None:
+        if self._step == "after the run":
+            die()
+        super()._done(running)
+
+
+async def work(worker: Worker) -> None:
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)
+    await worker.run()
+    await engine.dispose()
+
+
+async def enqueue(step: str, log: str) -> None:
+    if step == "before COMMIT":
+        event.listen(engine.sync_engine, "commit", die)
+    if step == "after COMMIT":
+        event.listen(SyncSession, "after_commit", die, insert=True)
+    async with Session() as session:
+        await trace.enqueue(session, log, "done")
+        await session.commit()
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["work"]:
+            asyncio.run(work(Worker(lease=LEASE)))
+        case ["stop soon"]:
+            asyncio.run(work(Worker(lease=LEASE, shutdown_timeout=timedelta(milliseconds=200))))
+        case ["die", step]:
+            asyncio.run(work(DyingWorker(step)))
+        case ["enqueue", step, log]:
+            asyncio.run(enqueue(step, log))

@@ -1,0 +1,52 @@
+"""An application with work beside its requests, for tests that stop a real server.
+
+python -m tests.tasks.server PORT LOG
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.tasks.background import Background, BackgroundMiddleware, BackgroundRunner
+from tests.tasks.jobs import write
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.background = BackgroundRunner()
+    yield
+    await app.state.background.stop(timedelta(seconds=20))
+
+
+app = FastAPI(lifespan=lifespan)
+app.add_middleware(BackgroundMiddleware)
+
+
+async def sleepy(name: str) -> None:
+    write(sys.argv[2], f"{name} begun")
+    await asyncio.sleep(1)
+    write(sys.argv[2], f"{name} finished")
+
+
+def sleepy_thread(name: str) -> None:
+    write(sys.argv[2], f"{name} begun")
+    time.sleep(1)
+    write(sys.argv[2], f"{name} finished")
+
+
+@app.get("/")
+async def start(background: Background) -> str:
+    background.after_response(sleepy, "shielded", shield=True)
+    background.after_response(sleepy_thread, "shielded thread", shield=True)
+    background.after_response(sleepy, "unshielded")
+    return "started"
+
+
+if __name__ == "__main__":
+    uvicorn.run(app, port=int(sys.argv[1]), log_level="warning")

@@ -1,0 +1,227 @@
+"""I7, and when work beside a request begins."""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from subprocess import Popen
+from typing import Annotated, Any
+
+import pytest
+from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException
+from fastapi.responses import StreamingResponse
+from httpx2 import ASGITransport, AsyncClient, ConnectError
+
+from app.database import SessionDep
+from app.tasks.background import Background, BackgroundMiddleware, BackgroundRunner
+from tests.tasks import jobs
+from tests.tasks.conftest import until
+
+
+@asynccontextmanager
+async def serving(*routes: Callable[..., Any]) -> AsyncIterator[AsyncClient]:
+    """A client of an application with these routes, each at /name, that logs what it is sent."""
+    app = FastAPI()
+    app.add_middleware(BackgroundMiddleware)
+    app.state.background = BackgroundRunner()
+    for route in routes:
+        app.get(f"/{route.__name__}", response_model=None)(route)
+    transport = ASGITransport(app, raise_app_exceptions=False)
+    async with AsyncClient(transport=transport, base_url="http://testserver") as client:
+        yield client
+    await app.state.background.join()
+
+
+async def test_each_timing_mode_begins_at_its_time() -> None:
+    log: list[str] = []
+
+    async def route(background: Background) -> StreamingResponse:
+        background.after_response(log.append, "after response")
+        background.after_route(log.append, "after route")
+        background.now(log.append, "now")
+        await until(lambda: "now" in log)
+        log.append("route returns")
+
+        async def body() -> AsyncIterator[str]:
+            await until(lambda: "after route" in log)
+            yield "x"
+            log.append("last byte")
+
+        return StreamingResponse(body())
+
+    async with serving(route) as client:
+        await client.get("/route")
+    assert log == ["now", "route returns", "after route", "last byte", "after response"]
+
+
+async def test_after_route_begins_when_the_transaction_is_committed() -> None:
+    log: list[bool] = []
+
+    async def route(session: SessionDep, background: Background) -> str:
+        await session.connection()
+        background.after_route(lambda: log.append(session.in_transaction()))
+        return "ok"
+
+    async with serving(route) as client:
+        await client.get("/route")
+    assert log == [False]
+
+
+async def test_it_works_in_plain_def_routes_and_in_dependencies() -> None:
+    log: list[str] = []
+
+    def dependency(background: Background) -> None:
+        background.after_response(log.append, "dependency")
+
+    def route(background: Background, _: Annotated[None, Depends(dependency)]) -> str:
+        background.now(log.append, "now")
+        background.after_response(log.append, "route")
+        return "ok"
+
+    async with serving(route) as client:
+        assert (await client.get("/route")).status_code == 200
+    assert sorted(log) == ["dependency", "now", "route"]
+
+
+async def test_a_route_that_raises_keeps_only_what_began_at_once() -> None:
+    log: list[str] = []
+
+    async def route(background: Background) -> str:
+        background.now(log.append, "now")
+        background.after_route(log.append, "after route")
+        background.after_response(log.append, "after response")
+        raise HTTPException(409)
+
+    async with serving(route) as client:
+        assert (await client.get("/route")).status_code == 409
+    assert log == ["now"]
+
+
+async def test_one_that_raises_harms_no_other_and_no_later_request() -> None:
+    log: list[str] = []
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    def fail_too(error: Exception) -> None:
+        log.append(type(error).__name__)
+        raise RuntimeError("the handler fails as well")
+
+    async def route(background: Background) -> str:
+        background.after_response(fail)
+        background.after_response(fail, on_error=fail_too)
+        background.now(fail, on_error=fail_too)
+        background.after_response(log.append, "fine")
+        return "ok"
+
+    async with serving(route) as client:
+        for _ in range(2):
+            assert (await client.get("/route")).status_code == 200
+    assert sorted(log) == ["ZeroDivisionError"] * 4 + ["fine"] * 2
+
+
+async def test_an_error_handler_may_be_async_and_gets_the_error() -> None:
+    log: list[Exception] = []
+
+    async def fail() -> None:
+        raise ZeroDivisionError("by zero")
+
+    async def remember(error: Exception) -> None:
+        log.append(error)
+
+    async def route(background: Background) -> str:
+        background.after_route(fail, on_error=remember)
+        return "ok"
+
+    async with serving(route) as client:
+        await client.get("/route")
+    assert [str(error) for error in log] == ["by zero"]
+
+
+async def test_partials_and_callable_objects_work() -> None:
+    log: list[str] = []
+
+    class Callable_:  # noqa: N801
+        async def __call__(self, text: str) -> None:
+            log.append(text)
+
+    async def write(*, text: str) -> None:
+        log.append(text)
+
+    async def route(background: Background) -> str:
+        background.after_response(Callable_(), "object")
+        background.after_response(partial(write, text="partial"))
+        return "ok"
+
+    async with serving(route) as client:
+        await client.get("/route")
+    assert sorted(log) == ["object", "partial"]
+
+
+async def test_fastapis_own_background_tasks_work_beside_it() -> None:
+    log: list[str] = []
+
+    async def route(background: Background, tasks: BackgroundTasks) -> str:
+        tasks.add_task(log.append, "theirs")
+        background.after_response(log.append, "ours")
+        return "ok"
+
+    async with serving(route) as client:
+        await client.get("/route")
+    assert sorted(log) == ["ours", "theirs"]
+
+
+async def test_stop_gives_up_on_shielded_work_that_never_ends() -> None:
+    runner = BackgroundRunner()
+    runner.spawn(asyncio.Event().wait, shield=True, on_error=None)
+    await asyncio.wait_for(runner.stop(timedelta(milliseconds=10)), timeout=5)
+
+
+def test_arguments_are_checked_by_the_type_checker(tmp_path: Path) -> None:
+    pytest.importorskip("mypy")
+    source = tmp_path / "example.py"
+    source.write_text(
+        "from app.tasks.background import BackgroundWork\n"
+        "def f(a: int, b: str) -> None: ...\n"
+        "def g(work: BackgroundWork) -> None:\n"
+        "    work.now(f, 1, 'x', shield=True)\n"
+        "    work.after_response(f, 'x', 1)\n"
+    )
+    from mypy import api
+
+    report, _, status = api.run([str(source), "--strict", "--config-file", "pyproject.toml"])
+    assert status == 1
+    assert "example.py:5" in report
+    assert "example.py:4" not in report
+
+
+async def test_sigterm_finishes_shielded_work_and_drops_the_rest(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tests.tasks.server", str(port), str(log)]
+    server = await asyncio.to_thread(Popen, command)
+
+    async def answers() -> bool:
+        try:
+            async with AsyncClient() as client:
+                return (await client.get(f"http://127.0.0.1:{port}/")).status_code == 200
+        except ConnectError:
+            return False
+
+    await until(answers)
+    await until(lambda: len(jobs.lines(log)) >= 3)
+    server.send_signal(signal.SIGTERM)
+    await asyncio.to_thread(server.wait)
+    assert sorted(jobs.lines(log)) == [
+        "shielded begun",
+        "shielded finished",
+        "shielded thread begun",
+        "shielded thread finished",
+        "unshielded begun",
+    ]

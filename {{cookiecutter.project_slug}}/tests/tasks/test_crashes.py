@@ -1,0 +1,97 @@
+"""I1 and I3: real processes are killed at each step of a job's life."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from subprocess import Popen
+from uuid import UUID
+
+import pytest
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.tasks import Job, JobStatus
+from app.tasks.worker import Worker
+from tests.tasks import jobs, processes
+from tests.tasks.conftest import until
+
+JobOf = Callable[[UUID], Awaitable[Job]]
+
+
+async def ended(process: "Popen[str]") -> int:
+    await asyncio.to_thread(process.communicate)
+    return process.returncode
+
+
+async def recovered(job_id: UUID, job_of: JobOf) -> Job:
+    """What a worker that is started afterwards makes of the job."""
+    worker = Worker(lease=processes.LEASE)
+    running = asyncio.create_task(worker.run())
+
+    async def finished() -> bool:
+        return (await job_of(job_id)).finished_at is not None
+
+    await until(finished)
+    worker.stop()
+    await running
+    return await job_of(job_id)
+
+
+@pytest.mark.parametrize(
+    ("step", "runs"),
+    [
+        ("before the claim is committed", 1),
+        ("after the claim", 1),
+        ("after the run", 2),
+        ("before the outcome is committed", 2),
+        ("after the outcome is committed", 1),
+    ],
+)
+async def test_a_job_survives_the_death_of_its_worker(
+    session: AsyncSession, job_of: JobOf, tmp_path: Path, step: str, runs: int
+) -> None:
+    log = tmp_path / "log"
+    job = await jobs.trace.enqueue(session, str(log), "done")
+    await session.commit()
+
+    assert await ended(processes.start("die", step)) == -signal.SIGKILL
+
+    job = await recovered(job.id, job_of)
+    assert job.status == JobStatus.SUCCESSFUL
+    assert jobs.lines(log) == ["done"] * runs
+
+
+async def test_what_was_not_committed_never_runs(session: AsyncSession, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    process = processes.start("enqueue", "before COMMIT", str(log))
+    assert await ended(process) == -signal.SIGKILL
+    assert (await session.exec(select(Job))).all() == []
+
+
+async def test_what_was_committed_runs_although_nobody_was_told(
+    session: AsyncSession, job_of: JobOf, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    process = processes.start("enqueue", "after COMMIT", str(log))
+    assert await ended(process) == -signal.SIGKILL
+    job_id = (await session.exec(select(Job.id))).one()
+    await session.rollback()
+    assert (await recovered(job_id, job_of)).status == JobStatus.SUCCESSFUL
+    assert jobs.lines(log) == ["done"]
+
+
+async def test_a_task_that_kills_its_worker_fails_after_max_attempts(
+    session: AsyncSession, job_of: JobOf, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    job = await jobs.poison.enqueue(session, str(log))
+    await session.commit()
+
+    for _ in range(jobs.poison.max_attempts):
+        assert await ended(processes.start("work")) == -signal.SIGKILL
+
+    job = await recovered(job.id, job_of)
+    assert jobs.lines(log) == ["swallowed"] * jobs.poison.max_attempts
+    assert job.status == JobStatus.FAILED
+    assert "its worker died" in (job.error or "")

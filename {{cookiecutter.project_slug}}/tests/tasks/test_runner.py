@@ -1,0 +1,123 @@
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import structlog
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.database import utcnow
+from app.tasks import Job, JobStatus, Task
+from app.tasks.runner import LONGEST_DELAY, backoff
+from app.tasks.worker import run_now
+from tests.tasks import jobs
+
+JobOf = Callable[[UUID], Awaitable[Job]]
+
+
+@pytest.fixture
+def ran(session: AsyncSession, job_of: JobOf) -> Callable[..., Awaitable[Job]]:
+    """Enqueues a job, runs it once, and returns what became of it."""
+
+    async def run(task: Task[Any, Any], /, *args: Any, **changes: Any) -> Job:
+        job = await task.enqueue(session, *args)
+        for name, value in changes.items():
+            setattr(job, name, value)
+        await session.commit()
+        assert await run_now() == 1
+        return await job_of(job.id)
+
+    return run
+
+
+Ran = Callable[..., Awaitable[Job]]
+
+
+async def test_a_task_that_returns_is_successful(ran: Ran, tmp_path: Path) -> None:
+    job = await ran(jobs.trace, str(tmp_path / "log"), "hello")
+    assert jobs.lines(tmp_path / "log") == ["hello"]
+    assert (job.status, job.attempts, job.error) == (JobStatus.SUCCESSFUL, 1, None)
+    assert job.finished_at
+    assert job.worker is None
+
+
+async def test_a_sync_task_runs_in_a_thread(ran: Ran, tmp_path: Path) -> None:
+    job = await ran(jobs.slow_in_a_thread, str(tmp_path / "log"), 0.0)
+    assert job.status == JobStatus.SUCCESSFUL
+
+
+async def test_a_task_that_raises_is_retried_later_and_says_why(ran: Ran) -> None:
+    job = await ran(jobs.broken)
+    assert job.status == JobStatus.READY
+    assert job.run_after > utcnow()
+    assert "ZeroDivisionError: it is broken" in (job.error or "")
+    assert await run_now() == 0, "it is not due yet"
+
+
+async def test_a_task_that_raised_at_its_last_attempt_has_failed(ran: Ran) -> None:
+    job = await ran(jobs.broken, attempts=2)
+    assert (job.status, job.attempts) == (JobStatus.FAILED, 3)
+    assert job.finished_at
+
+
+async def test_retry_says_when(ran: Ran) -> None:
+    job = await ran(jobs.retrying, 3600)
+    assert job.status == JobStatus.READY
+    assert timedelta(minutes=59) < job.run_after - utcnow() < timedelta(minutes=61)
+    assert job.error == "Retry: not yet"
+
+
+async def test_retry_at_the_last_attempt_has_failed(ran: Ran) -> None:
+    assert (await ran(jobs.retrying, 1, attempts=2)).status == JobStatus.FAILED
+
+
+async def test_discard_fails_at_once_with_its_reason(ran: Ran) -> None:
+    job = await ran(jobs.useless)
+    assert (job.status, job.attempts, job.error) == (
+        JobStatus.FAILED,
+        1,
+        "Discard: nobody wants it",
+    )
+
+
+@pytest.mark.parametrize("task", [jobs.exiting, jobs.hanging, jobs.cancelling_itself])
+async def test_what_would_take_the_worker_down_only_fails_the_attempt(
+    ran: Ran, task: Task[Any, Any]
+) -> None:
+    job = await ran(task)
+    assert job.status == JobStatus.READY
+    assert job.error
+
+
+async def test_a_task_that_no_longer_exists_fails_with_that_reason(ran: Ran) -> None:
+    job = await ran(jobs.useless, task="app.gone.tasks.old_name")
+    assert job.status == JobStatus.FAILED
+    assert "no task is named 'app.gone.tasks.old_name'" in (job.error or "")
+
+
+async def test_arguments_that_no_longer_fit_fail_without_being_quoted(ran: Ran) -> None:
+    job = await ran(jobs.slow, "x", 1.0, arguments={"path": "x", "secs": "s3cret"})
+    assert job.status == JobStatus.FAILED
+    assert "seconds: Field required" in (job.error or "")
+    assert "s3cret" not in (job.error or "")
+
+
+async def test_a_task_can_ask_for_its_job(ran: Ran, tmp_path: Path) -> None:
+    job = await ran(jobs.telling_its_job, str(tmp_path / "log"))
+    assert jobs.lines(tmp_path / "log") == [f"{job.id} 1"]
+
+
+async def test_a_job_remembers_the_request_that_asked_for_it(ran: Ran, tmp_path: Path) -> None:
+    with structlog.contextvars.bound_contextvars(request_id="the-request"):
+        job = await ran(jobs.trace, str(tmp_path / "log"), "x")
+    assert job.request_id == "the-request"
+
+
+def test_backoff_doubles_up_to_an_hour_with_jitter() -> None:
+    delays = [backoff(attempt) for attempt in (1, 2, 3, 100)]
+    for delay, nominal in zip(delays, (2, 4, 8, 3600), strict=True):
+        assert 0.8 * nominal <= delay.total_seconds() <= 1.2 * nominal
+    assert len({backoff(1) for _ in range(10)}) > 1
+    assert backoff(10_000) <= 1.2 * LONGEST_DELAY

@@ -1,0 +1,271 @@
+"""`manage`, each command in a process of its own, as people start it."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+from subprocess import PIPE, CompletedProcess, Popen, run
+
+import pytest
+from httpx2 import AsyncClient, ConnectError
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.accounts.models import User
+from app.database import Session
+from app.tasks import Job, JobStatus
+from tests.mailbox import Mailbox
+from tests.tasks.conftest import embedded, until
+from tests.tasks.jobs import trace
+
+__all__ = ["embedded"]  # an autouse fixture: jobs wait in the table
+
+ROOT = Path(__file__).parent.parent
+PASSWORD = "correct horse battery staple"
+
+
+async def manage(*arguments: str, stdin: str = "", **environment: str) -> CompletedProcess[str]:
+    return await asyncio.to_thread(
+        run,
+        [sys.executable, "-m", "app.cli", *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+async def failed_job(session: AsyncSession) -> Job:
+    job = await trace.enqueue(session, "path", "line")
+    job.status, job.attempts, job.error = JobStatus.FAILED, 3, "Traceback: it broke"
+    await session.commit()
+    return job
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *[
+            "dev",
+            "serve",
+            "worker",
+            "scheduler",
+            "migrate",
+            "makemigrations",
+            "createsuperuser",
+            "shell",
+        ],
+        *["sendtestemail", "check", "jobs"],
+    ],
+)
+async def test_every_command_has_help_even_before_there_are_settings(command: str) -> None:
+    process = await manage(command, "--help", SECRET_KEY="")
+    assert process.returncode == 0
+    assert "Usage:" in process.stdout
+    assert command in (await manage("--help")).stdout
+
+
+async def test_jobs_are_listed_newest_first_and_by_status(session: AsyncSession) -> None:
+    job = await failed_job(session)
+    await trace.enqueue(session, "path", "line")
+    await session.commit()
+    assert len((await manage("jobs", "list")).stdout.splitlines()) == 2
+    listed = (await manage("jobs", "list", "--status", "failed", "--task", "trace")).stdout
+    assert listed.split()[:3] == [str(job.id), "failed", "3/3"]
+    wrong = await manage("jobs", "list", "--status", "lost")
+    assert wrong.returncode == 2
+    assert "'lost' is not one of 'ready'" in wrong.stderr
+
+
+async def test_show_tells_all_there_is_of_a_job(session: AsyncSession) -> None:
+    shown = (await manage("jobs", "show", str((await failed_job(session)).id))).stdout
+    assert '{"path": "path", "line": "line"}' in shown
+    assert "Traceback: it broke" in shown
+
+
+async def test_a_job_that_is_not_there_is_one_line_and_exit_code_1() -> None:
+    for command in ("show", "retry", "cancel"):
+        process = await manage("jobs", command, "00000000-0000-0000-0000-000000000000")
+        assert process.returncode == 1
+        assert process.stderr == "There is no job 00000000-0000-0000-0000-000000000000.\n"
+
+
+async def test_a_failed_job_can_be_retried_alone_or_with_all_others(session: AsyncSession) -> None:
+    job = await failed_job(session)
+    assert (await manage("jobs", "retry", str(job.id))).returncode == 0
+    await session.refresh(job)
+    assert (job.status, job.attempts, job.finished_at) == (JobStatus.READY, 0, None)
+
+    await failed_job(session)
+    assert "1 jobs are ready" in (await manage("jobs", "retry", "--failed")).stdout
+    assert (await manage("jobs", "retry")).returncode == 2
+
+
+async def test_a_waiting_job_can_be_cancelled_and_a_finished_one_cannot(
+    session: AsyncSession,
+) -> None:
+    job = await trace.enqueue(session, "path", "line")
+    await session.commit()
+    assert (await manage("jobs", "cancel", str(job.id))).returncode == 0
+    await session.refresh(job)
+    assert (job.status, job.error) == (JobStatus.FAILED, "cancelled")
+    again = await manage("jobs", "cancel", str(job.id))
+    assert again.returncode == 1
+    assert again.stderr == "The job is failed and can't be cancelled.\n"
+
+
+async def test_prune_deletes_what_succeeded_long_ago(session: AsyncSession) -> None:
+    assert "0 jobs deleted" in (await manage("jobs", "prune")).stdout
+    assert (await manage("jobs", "prune", "--days", "-1")).returncode == 2
+
+
+async def test_createsuperuser_makes_a_verified_account(session: AsyncSession) -> None:
+    process = await manage(
+        "createsuperuser", "--email", "Root@Example.com", SUPERUSER_PASSWORD=PASSWORD
+    )
+    assert process.returncode == 0, process.stderr
+    user = (await session.exec(select(User))).one()
+    assert (user.email, user.is_superuser) == ("root@example.com", True)
+    assert user.verified_at
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "complaint"),
+    [
+        ("nobody", PASSWORD, "email: "),
+        ("root@example.com", "short", "password: "),
+        ("root@example.com", "password1234", "This password"),
+    ],
+)
+async def test_createsuperuser_refuses_what_registration_refuses(
+    session: AsyncSession, email: str, password: str, complaint: str
+) -> None:
+    process = await manage("createsuperuser", "--email", email, SUPERUSER_PASSWORD=password)
+    assert process.returncode == 1
+    assert process.stderr.startswith(complaint)
+    assert process.stderr.count("\n") == 1
+    assert (await session.exec(select(User))).all() == []
+
+
+async def test_sendtestemail_says_where_it_went(tmp_path: Path) -> None:
+    process = await manage("sendtestemail", "ann@example.com", MAIL_URL=f"file://{tmp_path}")
+    assert process.returncode == 0, process.stderr
+    assert re.fullmatch(r"Sent as <.+@example.com> through file\.\n", process.stdout)
+    assert len(list(tmp_path.glob("*.eml"))) == 1
+
+
+async def test_sendtestemail_says_what_went_wrong() -> None:
+    unreachable = await manage(
+        "sendtestemail", "ann@example.com", MAIL_URL="smtp://127.0.0.1:1?tls=none"
+    )
+    assert unreachable.returncode == 1
+    assert unreachable.stderr.startswith("not sent: ")
+    assert unreachable.stderr.count("\n") == 1
+    wrong = await manage("sendtestemail", "nobody")
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("nobody: ")
+
+
+async def test_the_shell_awaits_and_knows_the_models(session: AsyncSession) -> None:
+    await failed_job(session)
+    code = "print(len((await session.exec(select(Job))).all()), User.__name__)"
+    assert (await manage("shell", "-c", code)).stdout == "1 User\n"
+    assert "1 User" in (await manage("shell", stdin=f"{code}\n")).stdout
+
+
+async def test_check_deploy_names_what_is_unsafe() -> None:
+    unsafe = await manage("check", "--deploy")
+    assert unsafe.returncode == 1
+    assert "ENVIRONMENT: is not production" in unsafe.stderr
+    safe = await manage(
+        "check",
+        "--deploy",
+        ENVIRONMENT="production",
+        BASE_URL="https://app.example.org",
+        DATABASE_URL="postgresql://localhost/app",
+        TASKS_ENGINE="inprocess",
+        MAIL_URL="smtps://mail.example.org",
+        MAIL_FROM="post@example.org",
+        RATE_LIMITS="on",
+    )
+    assert (safe.returncode, safe.stdout) == (0, "No problems found.\n"), safe.stderr
+
+
+async def test_nothing_serves_on_tables_that_are_behind(tmp_path: Path) -> None:
+    for command in ("serve", "worker", "scheduler"):
+        process = await manage(command, DATABASE_URL=f"sqlite:///{tmp_path}/empty.db")
+        assert process.returncode == 1
+        assert process.stderr.splitlines()[-1] == (
+            "The database is not at the newest migration; run `manage migrate` first."
+        )
+
+
+async def test_migrate_says_that_a_revision_is_unknown() -> None:
+    process = await manage("migrate", "nonsense")
+    assert process.returncode == 1
+    assert "migrate: Can't locate revision" in process.stderr
+
+
+async def test_makemigrations_writes_nothing_when_nothing_changed() -> None:
+    before = set(ROOT.glob("migrations/versions/*.py"))
+    process = await manage("makemigrations", "-m", "nothing")
+    assert process.returncode == 0, process.stderr
+    assert "nothing was written" in process.stdout
+    assert set(ROOT.glob("migrations/versions/*.py")) == before
+
+
+async def test_worker_and_scheduler_run_until_sigterm(
+    session: AsyncSession, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    job = await trace.enqueue(session, str(log), "done")
+    await session.commit()
+    commands = [[sys.executable, "-m", "app.cli", name] for name in ("worker", "scheduler")]
+    processes = [
+        await asyncio.to_thread(Popen, command, cwd=ROOT, stderr=PIPE, text=True)
+        for command in commands
+    ]
+
+    async def finished() -> bool:
+        async with Session() as session:
+            found = await session.get(Job, job.id)
+            return found is not None and found.finished_at is not None
+
+    await until(finished)
+    for process in processes:
+        process.send_signal(signal.SIGTERM)
+    for process in processes:
+        await asyncio.to_thread(process.communicate)
+        assert process.returncode == 0
+
+
+async def test_dev_makes_what_is_missing_and_serves(tmp_path: Path, mailbox: Mailbox) -> None:
+    """In a fresh clone: no .env, no database."""
+    for name in ("app", "migrations", "pyproject.toml", ".env.example"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    clean = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    command = [sys.executable, "-m", "app.cli", "dev", "--port", "18765"]
+    server = await asyncio.to_thread(
+        Popen, command, cwd=tmp_path, env=clean, stderr=PIPE, stdout=PIPE, text=True
+    )
+
+    async def answers() -> bool:
+        assert server.poll() is None, server.communicate()
+        try:
+            async with AsyncClient() as client:
+                return (await client.get("http://127.0.0.1:18765/readyz")).status_code == 200
+        except ConnectError:
+            return False
+
+    await until(answers)
+    server.send_signal(signal.SIGINT)
+    out, _ = await asyncio.to_thread(server.communicate)
+    assert "http://127.0.0.1:18765" in out
+    env = tmp_path / ".env"
+    assert env.stat().st_mode & 0o777 == 0o600
+    assert re.search(r"^SECRET_KEY=[\w-]{64}$", env.read_text(), re.MULTILINE)
+    assert (tmp_path / "var" / "app.db").exists()

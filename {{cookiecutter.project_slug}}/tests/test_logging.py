@@ -1,0 +1,64 @@
+import json
+import logging
+
+import pytest
+from httpx2 import AsyncClient
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.logging import redact
+from app.tasks import Job
+
+REGISTRATION = {"email": "ann@example.com", "password": "a-Rather-l0ng-phrase"}
+
+
+async def test_a_request_id_goes_from_the_request_into_its_job(
+    client: AsyncClient, session: AsyncSession
+) -> None:
+    response = await client.post(
+        "/api/v1/auth/register", json=REGISTRATION, headers={"X-Request-ID": "trace-12345"}
+    )
+    assert response.headers["X-Request-ID"] == "trace-12345"
+    assert (await session.exec(select(Job.request_id))).all() == ["trace-12345"]
+
+
+@pytest.mark.parametrize("given", ["", "short", "x" * 65, "no spaces", "líne"])
+async def test_a_senseless_request_id_is_replaced(client: AsyncClient, given: str) -> None:
+    response = await client.get("/healthz", headers={b"X-Request-ID": given.encode()})
+    assert response.headers["X-Request-ID"] != given
+
+
+async def test_passwords_tokens_and_mail_bodies_never_reach_a_log(
+    client: AsyncClient, mailbox: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    await client.post("/api/v1/auth/register", json=REGISTRATION)
+    from tests.mailbox import Mailbox
+
+    assert isinstance(mailbox, Mailbox)
+    link = mailbox.latest.link("verify-email")
+    token = link.partition("token=")[2]
+    await client.get(link)
+    await client.post("/api/v1/auth/verify-email", json={"token": token})
+    await client.post("/api/v1/auth/login", json=REGISTRATION)
+    text = caplog.text
+    assert "/api/v1/auth/register" in text, "something was logged"
+    for secret in (REGISTRATION["password"], token, mailbox.latest.text[:40]):
+        assert secret not in text
+
+
+def test_secret_names_and_tokens_in_urls_are_blanked() -> None:
+    event = {
+        "password": "x",
+        "access_token": "y",
+        "url": "https://a/verify?token=abc&next=/",
+        "nothing": None,
+    }
+    assert json.dumps(redact(None, "info", event)) == json.dumps(
+        {
+            "password": "[redacted]",
+            "access_token": "[redacted]",
+            "url": "https://a/verify?token=[redacted]&next=/",
+            "nothing": None,
+        }
+    )

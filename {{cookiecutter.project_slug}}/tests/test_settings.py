@@ -1,0 +1,83 @@
+"""A wrong setting stops the start with one line that names it."""
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings
+
+SECRET = "s" * 40
+
+
+def start(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Import the application in a process and a folder of its own."""
+    clean = {"PATH": os.environ["PATH"], "PYTHONPATH": os.getcwd()}
+    return subprocess.run(
+        [sys.executable, "-c", "import app.main"],
+        cwd=folder,
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "line"),
+    [
+        ({}, "SECRET_KEY: missing"),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY: "),
+        ({"SECRET_KEY": SECRET, "DATABASE_URL": "mysql://x"}, "DATABASE_URL: must start with"),
+        ({"SECRET_KEY": SECRET, "TASKS_ENGINE": "carrier-pigeon"}, "TASKS_ENGINE: "),
+        ({"SECRET_KEY": SECRET, "TASKS_LEASE": "-1"}, "TASKS_LEASE: "),
+        ({"SECRET_KEY": SECRET, "MAIL_URL": "pigeon://"}, "MAIL_URL: must start with"),
+        ({"SECRET_KEY": SECRET, "MAIL_URL": "smtp://"}, "MAIL_URL: smtp:// needs a host"),
+        ({"SECRET_KEY": SECRET, "MAIL_FROM": "nobody"}, "MAIL_FROM: is no e-mail address"),
+        ({"SECRET_KEY": SECRET, "BASE_URL": "example.com"}, "BASE_URL: must start with"),
+        ({"SECRET_KEY": SECRET, "ENVIRONMENT": "prod"}, "ENVIRONMENT: "),
+        (
+            {"SECRET_KEY": SECRET, "ENVIRONMENT": "production", "TASKS_ENGINE": "immediate"},
+            "TASKS_ENGINE: 'immediate' is for tests",
+        ),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_with_one_line(
+    tmp_path: Path, environment: dict[str, str], line: str
+) -> None:
+    process = start(tmp_path, **environment)
+    assert process.returncode != 0
+    assert process.stderr.startswith(line)
+    assert process.stderr.count("\n") == 1
+    assert "short" not in process.stderr, "a secret is not repeated"
+
+
+def test_the_defaults_start(tmp_path: Path) -> None:
+    process = start(tmp_path, SECRET_KEY=SECRET)
+    assert (process.returncode, process.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("sqlite:///./var/app.db", "sqlite+aiosqlite:///./var/app.db"),
+        ("postgresql://u@h/d", "postgresql+psycopg://u@h/d"),
+        ("postgres://u@h/d", "postgresql+psycopg://u@h/d"),
+    ],
+)
+def test_the_driver_is_ours_to_choose(given: str, used: str) -> None:
+    assert Settings(database_url=given).database_url == used
+
+
+def test_seconds_may_be_written_as_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TASKS_LEASE", "1.5")
+    assert Settings().tasks_lease == timedelta(seconds=1.5)
+
+
+def test_the_sender_is_called_as_the_project_unless_it_has_a_name() -> None:
+    named = Settings(project_name='O\'Brien "Café"', mail_from="post@example.com")
+    assert named.mail_from == '"O\'Brien \\"Café\\"" <post@example.com>'
+    assert Settings(mail_from="Ann <a@example.com>").mail_from == "Ann <a@example.com>"

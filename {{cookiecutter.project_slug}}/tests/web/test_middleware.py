@@ -1,0 +1,90 @@
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+
+from app.settings import settings
+from app.web.middleware import MAX_BODY
+
+BODY = {"email": "anna@example.com", "password": "correct horse battery"}
+
+
+async def test_answers_carry_a_strict_content_security_policy(web: httpx2.AsyncClient) -> None:
+    headers = (await web.get("/page")).headers
+
+    assert "default-src 'self'" in headers["content-security-policy"]
+    assert "unsafe-inline" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+async def test_a_route_may_set_its_own_policy(web: httpx2.AsyncClient) -> None:
+    response = await web.get("/framed")
+
+    assert response.headers.get_list("content-security-policy") == ["sandbox"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "https://shop.example"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "https://shop.example"},
+        {"Origin": settings.base_url, "Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "cross-site", "Authorization": "Bearer token"},
+    ],
+)
+async def test_our_own_pages_and_programs_may_post(
+    web: httpx2.AsyncClient, headers: dict[str, str]
+) -> None:
+    assert (await web.post("/api/orders", json=BODY, headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "https://evil.shop.example"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "null"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "https://shop.example.evil.example"},
+        {"Sec-Fetch-Site": "cross-site", "Authorization": "Basic YTpi"},
+    ],
+)
+async def test_another_site_may_not_post(web: httpx2.AsyncClient, headers: dict[str, str]) -> None:
+    response = await web.post("/api/orders", json=BODY, headers=headers)
+
+    assert response.status_code == 403
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+async def test_another_site_may_link_here(web: httpx2.AsyncClient) -> None:
+    response = await web.get("/page", headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert response.status_code == 200
+
+
+async def test_a_body_that_announces_too_much_is_refused(web: httpx2.AsyncClient) -> None:
+    response = await web.post("/api/orders", content=b" " * (MAX_BODY + 1))
+
+    assert response.status_code == 413
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_body_that_grows_too_long_is_refused(web: httpx2.AsyncClient) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b" " * (MAX_BODY // 10)
+
+    response = await web.post(
+        "/api/orders", content=chunks(), headers={"Content-Type": "application/json"}
+    )
+
+    assert response.status_code == 413
+
+
+async def test_a_form_that_is_too_long_is_refused(web: httpx2.AsyncClient) -> None:
+    response = await web.post("/form", data={"password": "x" * (MAX_BODY + 1)})
+
+    assert response.status_code == 413
