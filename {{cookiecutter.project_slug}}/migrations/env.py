@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import NullPool, create_engine, make_url
 from sqlmodel import AutoString, SQLModel, UTCDateTime
 
 import app.database  # noqa: F401 - first: it sets the naming convention
@@ -44,5 +44,5 @@ else:
         from pathlib import Path
 
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    with create_engine(url, hide_parameters=True).connect() as connection:
+    with create_engine(url, hide_parameters=True, poolclass=NullPool).connect() as connection:
         run(connection=connection)

