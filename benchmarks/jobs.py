@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from server import environment, migrate, output
 from table import Row, at_least, at_most
@@ -70,6 +71,7 @@ async def _throughput(
     )
 
 
-async def _run(folder: Path, env: dict[str, str], *arguments: object) -> list:
+async def _run(folder: Path, env: dict[str, str], *arguments: object) -> Any:
+    """What the process printed; its docstring says what that is."""
     await migrate(folder, env)
     return json.loads(await output(*JOBS_PROCESS, *map(str, arguments), cwd=folder, env=env))

@@ -26,6 +26,7 @@ async def register(session: SessionDep, data: Register) -> Message:
     password_hash = await hash_password(password)
     user = User(email=data.email, full_name=data.full_name, password_hash=password_hash)
     session.add(user)
+    await session.flush()
     token = await tokens.issue(session, user, Purpose.VERIFY_EMAIL)
     await session.commit()
     link = verification_link(token)

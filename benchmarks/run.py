@@ -1,16 +1,19 @@
 """Measures what the template promises about speed, and prints one table.
 
-    make bench                               all of it, in less than six minutes
+    make bench                               all of it; a few minutes on an idle machine
     make bench ARGS="--only healthz memory"
     make bench ARGS="--quick --skip-suite"   fewer repetitions: a first look, no figures to quote
     make bench ARGS=--markdown               the table as the README has it
 
-Each figure is a median of several rounds, compared within one run: figures of two machines, or
-of a busy one, say little, ratios much. What each one holds and leaves out stands in its docstring.
+Most figures are medians of several rounds, compared within one run. The machine has to be idle:
+other programs' load moves the ratios too, either way; the load average is printed for that reason.
+What each figure holds and leaves out stands in the docstring of its function.
 Ends with 1 when a limit was missed or something could not be measured.
 """
 
 import argparse
+import asyncio
+import signal
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
@@ -36,9 +39,12 @@ MEASUREMENTS: dict[str, Callable[[bool], Awaitable[list[Row]]]] = {
     "memory": project.memory,
     "suite": project.suite,
 }
+PATIENCE = 240
+"""Seconds after which a measurement is given up."""
 
 
 async def main() -> int:
+    _tidy_up_at_sigterm()
     options = _options()
     project_folder()  # fails early
     names = [name for name in options.only if not (options.skip_suite and name == "suite")]
@@ -49,7 +55,8 @@ async def main() -> int:
         began = perf_counter()
         print(f"{name} …", end=" ", file=sys.stderr, flush=True)
         try:
-            rows += await MEASUREMENTS[name](options.quick)
+            async with asyncio.timeout(PATIENCE):
+                rows += await MEASUREMENTS[name](options.quick)
         except Exception:  # the others can still be measured
             traceback.print_exc()
             failed.append(name)
@@ -60,10 +67,20 @@ async def main() -> int:
     return 0 if not failed and all(row.ok for row in rows) else 1
 
 
+def _tidy_up_at_sigterm() -> None:
+    """End what was started and remove its folders, as Ctrl+C does."""
+    if running := asyncio.current_task():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description="The benchmarks.")
     parser.add_argument(
-        "--only", nargs="+", choices=MEASUREMENTS, default=list(MEASUREMENTS), metavar="NAME",
+        "--only",
+        nargs="+",
+        choices=MEASUREMENTS,
+        default=list(MEASUREMENTS),
+        metavar="NAME",
         help=", ".join(MEASUREMENTS),
     )
     parser.add_argument("--skip-suite", action="store_true", help="leave out the project's tests")

@@ -35,24 +35,28 @@ def at_most(bound: float, unit: str = "") -> Limit:
 
 @dataclass(frozen=True)
 class Row:
-    """One figure, a median unless it says otherwise, and whether it keeps to its limit."""
+    """One figure, a median unless it says otherwise, and whether it keeps to its limit.
+
+    A row without a limit explains the one above it.
+    """
 
     what: str
     measured: str
     value: float
     """What the limit is for: the measured figure, or its ratio to what it is compared with."""
-    limit: Limit
+    limit: Limit | None = None
     compared_with: str = ""
 
     @property
     def ok(self) -> bool:
-        return self.limit.holds(self.value)
+        return self.limit is None or self.limit.holds(self.value)
 
     @property
     def cells(self) -> tuple[str, ...]:
-        ratio = "" if self.limit.unit else f"{self.value:.3g}"
+        ratio = f"{self.value:.2f}" if self.compared_with else ""
         verdict = "ok" if self.ok else "MISSED"
-        return self.what, self.measured, self.compared_with, ratio, str(self.limit), verdict
+        judged = (str(self.limit), verdict) if self.limit else ("", "")
+        return self.what, self.measured, self.compared_with, ratio, *judged
 
 
 def as_text(rows: Sequence[Row]) -> str:

@@ -5,6 +5,7 @@ Imports are inside the commands, so that `--help` is quick and works before anyt
 
 import asyncio
 import os
+import socket
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Annotated, Any
@@ -26,6 +27,8 @@ Port = Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on
 def dev(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Migrate, then run web, worker and schedule in one process, with reload."""
     _ensure_env_file()
+    _require_free(host, port)
+    os.environ.setdefault("SHUTDOWN_TIMEOUT", "2")  # a reload must not wait for a long job
     migrate()
     _link_to(host, port)
     _serve(host, port, reload=True, reload_dirs=["app"], timeout_graceful_shutdown=2)
@@ -86,6 +89,7 @@ def migrate(
     from app import migrations
 
     migrations.migrate(revision)
+    typer.echo("The database is up to date." if revision == "head" else f"Went to {revision}.")
 
 
 @manage.command()
@@ -173,6 +177,9 @@ def check(
 def _serve(host: str, port: int, **options: Any) -> None:
     import uvicorn
 
+    from app.logging import configure_logging
+
+    configure_logging()
     uvicorn.run(
         "app.main:app",
         host=host,
@@ -191,6 +198,14 @@ def _require_migrations() -> None:
 
     if run(migrations.applied) != migrations.heads():
         _stop("The database is not at the newest migration; run `manage migrate` first.")
+
+
+def _require_free(host: str, port: int) -> None:
+    try:
+        with socket.create_server((host, port)):
+            return
+    except OSError as error:
+        _stop(f"{host}:{port}: {error.strerror}; choose another with --host or --port")
 
 
 def _ensure_env_file() -> None:

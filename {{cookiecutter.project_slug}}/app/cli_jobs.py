@@ -73,7 +73,7 @@ def retry(
         typer.echo(f"{job_id} is ready.")
     else:
         count = run(lambda s: service.retry_failed_jobs(s, task=task))
-        typer.echo(f"{count} jobs are ready.")
+        typer.echo(f"Ready: {count}.")
 
 
 @jobs.command()
@@ -97,12 +97,13 @@ def prune(
     statuses = [JobStatus.SUCCESSFUL, *([JobStatus.FAILED] if failed else [])]
     age = timedelta(days=days)
     count = run(lambda s: service.prune_jobs(s, older_than=age, statuses=statuses))
-    typer.echo(f"{count} jobs deleted.")
+    typer.echo(f"Deleted: {count}.")
 
 
 def run(work: "Callable[[AsyncSession], Awaitable[T]]") -> T:
     """Do `work` in one transaction; an expected error is one line and exit code 1."""
     from pydantic import ValidationError
+    from sqlalchemy.exc import SQLAlchemyError
 
     from app.database import Session, engine
     from app.logging import configure_logging
@@ -124,6 +125,9 @@ def run(work: "Callable[[AsyncSession], Awaitable[T]]") -> T:
         problems = [error.detail]
     except ValidationError as error:
         problems = [f"{e['loc'][0]}: {e['msg']}" for e in error.errors()]
+    except SQLAlchemyError as error:
+        first_line = str(error).split("\n", 1)[0]
+        problems = [f"The database can't be used: {first_line} (is it up, and migrated?)"]
     typer.echo("\n".join(problems), err=True)
     raise typer.Exit(1)
 

@@ -1,6 +1,7 @@
 """Finds what the slices bring, so that a new slice has nothing to register anywhere."""
 
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,8 +11,15 @@ from types import ModuleType
 import app
 
 
+@cache
 def slices() -> list[str]:
-    """The names of the packages directly below `app`, sorted."""
+    """The names of the packages directly below `app`, sorted.
+
+    Raises ImportError for a folder with code that Python would not take for a package.
+    """
+    for module in Path(app.__path__[0]).glob("*/*.py"):
+        if not (module.parent / "__init__.py").exists():
+            raise ImportError(f"app/{module.parent.name} needs an __init__.py, if an empty one")
     return sorted(module.name for module in iter_modules(app.__path__) if module.ispkg)
 
 

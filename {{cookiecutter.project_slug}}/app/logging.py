@@ -7,6 +7,7 @@ import time
 from collections.abc import MutableMapping
 from functools import cache
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import structlog
@@ -19,7 +20,10 @@ log = structlog.get_logger(__name__)
 
 SECRET = re.compile(r"password|token|secret|authorization|cookie|api_?key", re.IGNORECASE)
 TOKEN_IN_URL = re.compile(r"([?&][\w-]*(?:token|key|code)=)[^&\s\"']+", re.IGNORECASE)
-CHATTY = ("aiosqlite", "asyncio", "httpx", "httpx2", "multipart", "python_multipart", "watchfiles")
+CHATTY = (
+    *("aiosqlite", "alembic.runtime.plugins", "asyncio", "httpx", "httpx2"),
+    *("multipart", "python_multipart", "watchfiles"),
+)
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -73,9 +77,13 @@ def configure_logging() -> None:
 
 
 def _renderers() -> list[Any]:
+    """Tracebacks are without local variables, which would be passwords sooner or later."""
     if settings.is_production:
-        return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-    # Plain tracebacks: the fancy ones print local variables, and so passwords.
+        as_json = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        return [
+            structlog.processors.ExceptionRenderer(as_json),
+            structlog.processors.JSONRenderer(),
+        ]
     plain = structlog.dev.plain_traceback
     return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
 
@@ -131,7 +139,7 @@ class RequestLog:
                 log.info(
                     "request",
                     method=scope["method"],
-                    path=scope["path"],
+                    path=quote(scope["path"]),  # no escape sequence reaches a terminal
                     status=status,
                     ms=milliseconds,
                 )

@@ -1,9 +1,9 @@
 """Builds the FastAPI application; nothing else."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import anyio
 from fastapi import FastAPI
 
 from app.database import engine
@@ -24,11 +24,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     tasks = engines.current()
     app.state.background = BackgroundRunner()
     await tasks.start()
-    yield
-    async with anyio.create_task_group() as stopping:
-        stopping.start_soon(tasks.stop)
-        stopping.start_soon(app.state.background.stop, settings.shutdown_timeout)
-    await engine.dispose()
+    try:
+        yield
+        await asyncio.gather(tasks.stop(), app.state.background.stop(settings.shutdown_timeout))
+    finally:
+        await engine.dispose()
 
 
 app = FastAPI(
@@ -36,6 +36,7 @@ app = FastAPI(
     lifespan=lifespan,
     docs_url=None,
     redoc_url=None,
+    redirect_slashes=False,  # it would redirect to whatever Host the client named
 )
 install_error_handlers(app)
 app.add_middleware(BackgroundMiddleware)

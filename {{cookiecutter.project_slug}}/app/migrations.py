@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ def migrate(revision: str = "head") -> None:
         (command.downgrade if backwards else command.upgrade)(config(), revision)
     except CommandError as error:
         raise SystemExit(f"migrate: {error}") from None
+    except OperationalError as error:
+        first_line = str(error).split("\n", 1)[0]
+        raise SystemExit(f"migrate: the database can't be used: {first_line}") from None
 
 
 def make(message: str) -> bool:
@@ -51,7 +54,8 @@ def make(message: str) -> bool:
             config(), message, autogenerate=True, process_revision_directives=keep_if_changed
         )
     except CommandError as error:
-        raise SystemExit(f"makemigrations: {error}; run `manage migrate` first") from None
+        reason = str(error).rstrip(".")
+        raise SystemExit(f"makemigrations: {reason}; run `manage migrate` first") from None
     return changed
 
 
@@ -64,9 +68,12 @@ def heads() -> frozenset[str]:
 
 
 async def applied(session: AsyncSession) -> frozenset[str]:
-    """The revisions that the database is at; none if it was never migrated."""
+    """The revisions that the database is at; none if it was never migrated.
+
+    Raises SQLAlchemyError if it does not answer.
+    """
+    connection = await session.connection()
     try:
-        connection = await session.connection()
         rows = await connection.execute(text("SELECT version_num FROM alembic_version"))
     except SQLAlchemyError:
         return frozenset()

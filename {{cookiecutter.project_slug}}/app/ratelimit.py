@@ -4,8 +4,12 @@
 
     await check(LOGIN, ip, email)  # raises TooManyAttempts
 
-Kept in memory, each process counts for itself. Nothing here locks anybody out: a limit only
-slows down, and is as good as new when its window has passed. `RATE_LIMITS=off` turns all off.
+Kept in memory, each process counts for itself: several together let that much more through.
+
+A limit only slows down. Its window slides: what was used comes back little by little, and all
+of it within two windows; what it refuses does not count. A limit whose key is somebody's
+account can be used up by others, who then make its owner wait: put a lower one for each client
+before it, as `accounts/service.py` does. `RATE_LIMITS=off` turns all off.
 """
 
 import hmac

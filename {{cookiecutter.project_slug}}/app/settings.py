@@ -128,7 +128,9 @@ def load() -> Settings:
 def _complaint(loc: tuple[int | str, ...], message: str) -> str:
     name = ".".join(str(part) for part in loc if part != "function-after").upper()
     text = message.removeprefix("Value error, ")
-    if name == "SECRET_KEY" and text == "Field required":
+    if name == "SECRET_KEY" and "at least" in text:
+        text = "must have 32 characters at least"
+    elif name == "SECRET_KEY" and text == "Field required":
         text = "missing; set it in the environment, or copy .env.example to .env and set it there"
     return f"{name}: {text}" if name else text
 

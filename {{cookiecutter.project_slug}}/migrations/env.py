@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
-from sqlalchemy import NullPool, create_engine, make_url
+from sqlalchemy import NullPool, create_engine, make_url, text
 from sqlmodel import AutoString, SQLModel, UTCDateTime
 
 import app.database  # noqa: F401 - first: it sets the naming convention
@@ -12,6 +12,8 @@ from app.discovery import modules
 from app.settings import settings
 
 list(modules("models"))
+LOCK = 7_141_421
+"""Any number that nothing else locks."""
 
 
 def render_item(kind: str, item: object, _context: AutogenContext) -> str | Literal[False]:
@@ -31,6 +33,9 @@ def run(**options: Any) -> None:
         **options,
     )
     with context.begin_transaction():
+        if not context.is_offline_mode() and context.get_bind().dialect.name == "postgresql":
+            # Of several servers that start at once, one migrates and the others wait for it.
+            context.get_bind().execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
         context.run_migrations()
 
 

@@ -4,9 +4,11 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import sys
 from pathlib import Path
 from subprocess import PIPE, CompletedProcess, Popen, run
+from typing import IO
 
 import pytest
 from httpx2 import AsyncClient, ConnectError
@@ -37,6 +39,12 @@ async def manage(*arguments: str, stdin: str = "", **environment: str) -> Comple
         text=True,
         check=False,
     )
+
+
+def wait_for(word: str, stream: IO[str]) -> None:
+    while line := stream.readline():
+        if word in line:
+            return
 
 
 async def failed_job(session: AsyncSession) -> Job:
@@ -101,7 +109,7 @@ async def test_a_failed_job_can_be_retried_alone_or_with_all_others(session: Asy
     assert (job.status, job.attempts, job.finished_at) == (JobStatus.READY, 0, None)
 
     await failed_job(session)
-    assert "1 jobs are ready" in (await manage("jobs", "retry", "--failed")).stdout
+    assert "Ready: 1." in (await manage("jobs", "retry", "--failed")).stdout
     assert (await manage("jobs", "retry")).returncode == 2
 
 
@@ -119,7 +127,7 @@ async def test_a_waiting_job_can_be_cancelled_and_a_finished_one_cannot(
 
 
 async def test_prune_deletes_what_succeeded_long_ago(session: AsyncSession) -> None:
-    assert "0 jobs deleted" in (await manage("jobs", "prune")).stdout
+    assert "Deleted: 0." in (await manage("jobs", "prune")).stdout
     assert (await manage("jobs", "prune", "--days", "-1")).returncode == 2
 
 
@@ -224,10 +232,16 @@ async def test_worker_and_scheduler_run_until_sigterm(
     log = tmp_path / "log"
     job = await trace.enqueue(session, str(log), "done")
     await session.commit()
-    commands = [[sys.executable, "-m", "app.cli", name] for name in ("worker", "scheduler")]
     processes = [
-        await asyncio.to_thread(Popen, command, cwd=ROOT, stderr=PIPE, text=True)
-        for command in commands
+        await asyncio.to_thread(
+            Popen,
+            [sys.executable, "-m", "app.cli", name],
+            cwd=ROOT,
+            env=os.environ | {"LOG_LEVEL": "INFO"},
+            stderr=PIPE,
+            text=True,
+        )
+        for name in ("worker", "scheduler")
     ]
 
     async def finished() -> bool:
@@ -235,20 +249,27 @@ async def test_worker_and_scheduler_run_until_sigterm(
             found = await session.get(Job, job.id)
             return found is not None and found.finished_at is not None
 
-    await until(finished)
-    for process in processes:
-        process.send_signal(signal.SIGTERM)
-    for process in processes:
-        await asyncio.to_thread(process.communicate)
-        assert process.returncode == 0
+    try:
+        await until(finished)
+        for process in processes:
+            assert process.stderr
+            await asyncio.to_thread(wait_for, "started", process.stderr)
+            process.send_signal(signal.SIGTERM)
+            await asyncio.to_thread(process.communicate)
+            assert process.returncode == 0
+    finally:
+        for process in processes:
+            process.kill()
 
 
 async def test_dev_makes_what_is_missing_and_serves(tmp_path: Path, mailbox: Mailbox) -> None:
     """In a fresh clone: no .env, no database."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     for name in ("app", "migrations", "pyproject.toml", ".env.example"):
         (tmp_path / name).symlink_to(ROOT / name)
     clean = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    command = [sys.executable, "-m", "app.cli", "dev", "--port", "18765"]
+    command = [sys.executable, "-m", "app.cli", "dev", "--port", str(port)]
     server = await asyncio.to_thread(
         Popen, command, cwd=tmp_path, env=clean, stderr=PIPE, stdout=PIPE, text=True
     )
@@ -257,15 +278,31 @@ async def test_dev_makes_what_is_missing_and_serves(tmp_path: Path, mailbox: Mai
         assert server.poll() is None, server.communicate()
         try:
             async with AsyncClient() as client:
-                return (await client.get("http://127.0.0.1:18765/readyz")).status_code == 200
+                return (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
         except ConnectError:
             return False
 
     await until(answers)
     server.send_signal(signal.SIGINT)
     out, _ = await asyncio.to_thread(server.communicate)
-    assert "http://127.0.0.1:18765" in out
+    assert f"http://127.0.0.1:{port}" in out
     env = tmp_path / ".env"
     assert env.stat().st_mode & 0o777 == 0o600
     assert re.search(r"^SECRET_KEY=[\w-]{64}$", env.read_text(), re.MULTILINE)
     assert (tmp_path / "var" / "app.db").exists()
+
+
+async def test_a_port_that_is_taken_is_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        process = await manage("dev", "--port", str(taken.getsockname()[1]))
+    assert process.returncode == 1
+    assert "choose another with --host or --port" in process.stderr
+
+
+async def test_a_database_that_is_away_is_one_line() -> None:
+    away = "postgresql://u:p@127.0.0.1:1/x"
+    for command in (["migrate"], ["jobs", "list"], ["worker"]):
+        process = await manage(*command, DATABASE_URL=away)
+        assert process.returncode == 1
+        assert "database can't be used" in process.stderr
+        assert process.stderr.count("\n") == 1

@@ -1,12 +1,15 @@
 import json
 import logging
+import sys
+from typing import Any
 
 import pytest
 from httpx2 import AsyncClient
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.logging import redact
+from app.logging import _renderers, redact
+from app.settings import settings
 from app.tasks import Job
 
 REGISTRATION = {"email": "ann@example.com", "password": "a-Rather-l0ng-phrase"}
@@ -62,3 +65,19 @@ def test_secret_names_and_tokens_in_urls_are_blanked() -> None:
             "nothing": None,
         }
     )
+
+
+@pytest.mark.parametrize("environment", ["production", "development"])
+def test_tracebacks_hold_no_local_variables(
+    environment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "environment", environment)
+    password = "hunter" + "2" * 8
+    try:
+        raise ValueError("with a password in the frame")
+    except ValueError:
+        event: Any = {"event": "failed", "exc_info": sys.exc_info()}
+    for render in _renderers():
+        event = render(None, "error", event)
+    assert "with a password in the frame" in event
+    assert password not in event

@@ -27,6 +27,7 @@ from app.accounts.schemas import (
     Login,
     Message,
     Register,
+    ResetPassword,
     SessionPublic,
     UpdateAccount,
     UserPublic,
@@ -39,8 +40,7 @@ Responses = dict[int | str, dict[str, Any]]  # as FastAPI has it; web/openapi.py
 
 BAD_TOKEN: Responses = {400: {"description": "The link was used, has expired, or never was one"}}
 BAD_CREDENTIALS: Responses = {
-    401: {"description": "Unknown address, or wrong password"},
-    403: {"description": "The address is not verified yet"},
+    401: {"description": "Unknown address, wrong password, or an address not confirmed yet"}
 }
 NOT_SIGNED_IN: Responses = {401: {"description": "No session, or one that has ended"}}
 NO_SUCH_SESSION: Responses = {404: {"description": "You have no session with this id"}}
@@ -78,6 +78,25 @@ async def resend_verification(session: SessionDep, data: EmailOnly) -> Message:
     return Message(detail="If this address waits to be confirmed, a new link is on its way.")
 
 
+@auth.post(
+    "/forgot-password",
+    status_code=202,
+    dependencies=[Depends(limit_email_requests)],
+    responses=TOO_MANY,
+)
+async def forgot_password(session: SessionDep, data: EmailOnly) -> Message:
+    """Send a link to choose a new password, if the address has an account; nobody is told."""
+    await service.request_password_reset(session, data.email)
+    return Message(detail="If this address has an account, a link is on its way.")
+
+
+@auth.post("/reset-password", responses=BAD_TOKEN)
+async def reset_password(session: SessionDep, data: ResetPassword) -> Message:
+    """Set a new password with the token of the link; every device is signed out."""
+    await service.reset_password(session, data.token, data.password.get_secret_value())
+    return Message(detail="Your new password is set. You can sign in now.")
+
+
 def get_credentials(form: Annotated[OAuth2PasswordRequestForm, Depends()]) -> Login:
     """The OAuth2 form calls the address a username; what is no address is no account."""
     try:
@@ -108,9 +127,11 @@ async def login(
 
 
 @auth.post("/logout", status_code=204)
-async def logout(session: SessionDep, token: SessionToken, response: Response) -> None:
-    """End the session that the request carries, if any."""
-    await service.sign_out(session, token or "")
+async def logout(
+    session: SessionDep, token: SessionToken, client: ClientInfoDep, response: Response
+) -> None:
+    """End the sessions that the request carries, by bearer token and by cookie, if any."""
+    await service.sign_out(session, token or "", client.cookie or "")
     clear_session_cookie(response)
 
 

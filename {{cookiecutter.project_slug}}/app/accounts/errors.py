@@ -7,7 +7,6 @@ from app.ratelimit import TooManyAttempts
 
 __all__ = [
     "AccountError",
-    "EmailNotVerified",
     "InvalidCredentials",
     "InvalidToken",
     "NoSuchSession",
@@ -22,25 +21,20 @@ class AccountError(AppError):
 
 
 class InvalidCredentials(AccountError):
-    """No such address, wrong password, or a closed account: one answer for all of them."""
+    """No such address, wrong password, an unverified or a closed account: one answer for all.
+
+    Were the unverified told apart, whoever registers an address and then signs in with the
+    same password would see whether it was taken.
+    """
 
     status: ClassVar[int] = 401
     title: ClassVar[str] = "Invalid credentials"
 
     def __init__(self) -> None:
         super().__init__(
-            "The e-mail address or the password is wrong.", headers={"WWW-Authenticate": "Bearer"}
+            "The address or the password is wrong, or the address is not confirmed yet.",
+            headers={"WWW-Authenticate": "Bearer"},
         )
-
-
-class EmailNotVerified(AccountError):
-    """The password was right, but nobody has shown yet that they read the address."""
-
-    status: ClassVar[int] = 403
-    title: ClassVar[str] = "E-mail address not verified"
-
-    def __init__(self) -> None:
-        super().__init__("Please follow the link in the e-mail that we have sent you first.")
 
 
 class NotSignedIn(AccountError):

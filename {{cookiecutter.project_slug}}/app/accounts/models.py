@@ -20,6 +20,7 @@ class User(SQLModel, table=True):
     254 is the longest address that fits the path of an SMTP command (RFC 5321, 4.5.3.1.3).
     """
     password_hash: str = Field(max_length=255, repr=False)
+    """Empty: no password opens the account, until its owner has chosen one by a mailed link."""
     full_name: str = Field(default="", max_length=100)
     is_active: bool = True
     is_superuser: bool = False

@@ -1,17 +1,15 @@
 """The account pages: plain forms that work without JavaScript, over the same service as the API."""
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from sqlmodel.ext.asyncio.session import AsyncSession
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from app.accounts import service, sessions
+from app.accounts import password_pages, service, sessions
 from app.accounts.dependencies import (
     SESSION_COOKIE,
     ClientInfoDep,
@@ -23,16 +21,23 @@ from app.accounts.dependencies import (
     set_session_cookie,
 )
 from app.accounts.devices import describe_device
-from app.accounts.errors import EmailNotVerified, InvalidToken
+from app.accounts.errors import InvalidToken
 from app.accounts.models import LoginSession, User
-from app.accounts.schemas import EmailOnly, Login, Register, UpdateAccount, VerifyEmail
+from app.accounts.password_pages import DEAD_LINK
+from app.accounts.schemas import (
+    EmailOnly,
+    Login,
+    Register,
+    UpdateAccount,
+    VerifyEmail,
+)
 from app.database import SessionDep
-from app.errors import AppError
 from app.web.flash import flash
-from app.web.forms import Form, parse_form
+from app.web.forms import Form, form_page, parse_form, refusal_shown_in, see_other
 from app.web.rendering import page
 
 router = APIRouter(include_in_schema=False)
+router.include_router(password_pages.router)
 
 
 async def signed_in_user(request: Request, user: OptionalUser) -> User:
@@ -48,19 +53,19 @@ SignedInUser = Annotated[User, Depends(signed_in_user)]
 @router.get("/register")
 async def show_register(request: Request, user: OptionalUser) -> Response:
     if user:
-        return _see("/account")
-    return page(request, "accounts/register.html", form=Form[Register]())
+        return see_other("/account")
+    return form_page(request, "accounts/register.html", Form[Register]())
 
 
 @router.post("/register")
 async def register(request: Request, session: SessionDep, client: ClientInfoDep) -> Response:
     form = await parse_form(request, Register)
     if form.data:
-        async with _refusal_shown_in(form, session):
+        async with refusal_shown_in(form, session):
             await limit_registrations(client)
             await service.register(session, form.data)
             return _check_inbox(form.data.email)
-    return page(request, "accounts/register.html", status_code=form.status, form=form)
+    return form_page(request, "accounts/register.html", form)
 
 
 @router.get("/register/done")
@@ -78,9 +83,9 @@ async def show_verify_email(request: Request, token: str = "") -> Response:
 async def verify_email(request: Request, session: SessionDep) -> Response:
     form = await parse_form(request, VerifyEmail)
     if form.data:
-        async with _refusal_shown_in(form, session):
+        async with refusal_shown_in(form, session):
             await service.verify_email(session, form.data.token)
-            response = _see("/login")
+            response = see_other("/login")
             flash(response, "Your address is confirmed. Sign in, and you are there.")
             return response
     return _resend_page(request, Form[EmailOnly](refusal=form.refusal or InvalidToken()))
@@ -97,7 +102,7 @@ async def resend_verification(
 ) -> Response:
     form = await parse_form(request, EmailOnly)
     if form.data:
-        async with _refusal_shown_in(form, session):
+        async with refusal_shown_in(form, session):
             await limit_email_requests(client)
             await service.resend_verification(session, form.data.email)
             return _check_inbox(form.data.email)
@@ -107,8 +112,8 @@ async def resend_verification(
 @router.get("/login")
 async def show_login(request: Request, user: OptionalUser, next: str = "") -> Response:
     if user:
-        return _see(local_path(next))
-    return _login_page(request, Form[Login]())
+        return see_other(local_path(next))
+    return form_page(request, "accounts/login.html", Form[Login]())
 
 
 @router.post("/login")
@@ -117,19 +122,19 @@ async def login(
 ) -> Response:
     form = await parse_form(request, Login)
     if form.data:
-        async with _refusal_shown_in(form, session):
+        async with refusal_shown_in(form, session):
             signed_in = await service.sign_in(session, form.data, client)
-            response = _see(local_path(next))
+            response = see_other(local_path(next))
             set_session_cookie(response, signed_in)
             return response
-    return _login_page(request, form)
+    return form_page(request, "accounts/login.html", form)
 
 
 @router.post("/logout")
 async def logout(request: Request, session: SessionDep) -> Response:
     if token := request.cookies.get(SESSION_COOKIE):
         await service.sign_out(session, token)
-    response = _see("/")
+    response = see_other("/")
     clear_session_cookie(response)
     flash(response, "You are signed out. See you soon.", "info")
     return response
@@ -151,7 +156,7 @@ async def update_account(
     if form.data is None:
         return await _account_page(request, session, user, current, form)
     await service.update_account(session, user, form.data)
-    response = _see("/account")
+    response = see_other("/account")
     flash(response, "Saved.")
     return response
 
@@ -159,7 +164,7 @@ async def update_account(
 @router.post("/account/sessions/{session_id}/end")
 async def end_session(session: SessionDep, user: SignedInUser, session_id: UUID) -> Response:
     await sessions.end_one(session, user, session_id)
-    response = _see("/account")
+    response = see_other("/account")
     flash(response, "That device is signed out.")
     return response
 
@@ -172,24 +177,9 @@ def local_path(next_: str) -> str:
     return next_ if re.fullmatch(r"/(?!/)[^\\\x00-\x20\x7f]*", next_) else "/account"
 
 
-@asynccontextmanager
-async def _refusal_shown_in(form: Form[Any], session: AsyncSession) -> AsyncIterator[None]:
-    """A domain error goes into the form; as in the API, a refused request writes nothing."""
-    try:
-        yield
-    except AppError as error:
-        await session.rollback()
-        form.refuse(error)
-
-
-def _see(path: str) -> RedirectResponse:
-    """Answer a form with another page, so that reloading sends nothing twice."""
-    return RedirectResponse(path, status_code=303)
-
-
 def _check_inbox(email: str) -> Response:
     """The same for every address, known or not."""
-    response = _see("/register/done")
+    response = see_other("/register/done")
     flash(response, f"We have sent an e-mail to {email}.")
     return response
 
@@ -201,36 +191,17 @@ async def _account_page(
     current: LoginSession,
     form: Form[UpdateAccount],
 ) -> Response:
-    return page(
+    return form_page(
         request,
         "accounts/account.html",
-        status_code=form.status,
+        form,
         user=user,
-        form=form,
         devices=await sessions.list_of(session, user),
         current=current,
         describe_device=describe_device,
     )
 
 
-def _login_page(request: Request, form: Form[Login]) -> Response:
-    return page(
-        request,
-        "accounts/login.html",
-        status_code=form.status,
-        headers=form.headers,
-        form=form,
-        offer_resend=isinstance(form.refusal, EmailNotVerified),
-    )
-
-
 def _resend_page(request: Request, form: Form[EmailOnly]) -> Response:
-    is_dead_link = isinstance(form.refusal, InvalidToken)
-    return page(
-        request,
-        "accounts/resend_verification.html",
-        status_code=form.status,
-        headers=form.headers,
-        form=form,
-        title="This link no longer works" if is_dead_link else "Get a new link",
-    )
+    title = DEAD_LINK if isinstance(form.refusal, InvalidToken) else "Get a new link"
+    return form_page(request, "accounts/resend_verification.html", form, title=title)

@@ -2,9 +2,12 @@
 
 import asyncio
 import os
+import sys
+import threading
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, TypeVar
@@ -18,7 +21,16 @@ T = TypeVar("T")
 
 # argon2 lets go of the GIL, so threads use every core; more of them than cores would only take
 # more memory (19 MiB each). A pool of its own: a rush of sign-ins leaves other threads alone.
-_pool = ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="argon2")
+_pool = ThreadPoolExecutor(
+    max_workers=os.cpu_count(), thread_name_prefix="argon2", initializer=lambda: _give_way()
+)
+
+
+def _give_way() -> None:
+    """Let the event loop go first while all cores hash (on Linux threads have a niceness)."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 async def hash_password(password: str) -> str:

@@ -9,8 +9,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import ratelimit
-from app.accounts import sessions, tokens
-from app.accounts.errors import EmailNotVerified, InvalidCredentials, InvalidToken
+from app.accounts import limits, sessions, tokens
+from app.accounts.errors import InvalidCredentials, InvalidToken
 from app.accounts.models import User
 from app.accounts.password_policy import check_password
 from app.accounts.passwords import hash_password, verify_password
@@ -18,19 +18,12 @@ from app.accounts.schemas import Login, Register, UpdateAccount
 from app.accounts.sessions import ClientInfo, SignedIn
 from app.accounts.tasks import (
     send_already_registered_email,
+    send_reset_password_email,
     send_verification_email,
     send_welcome_email,
 )
-from app.accounts.tokens import Purpose
+from app.accounts.tokens import Proof, Purpose
 from app.database import utcnow
-from app.ratelimit import Limit
-
-# A person mistypes a few times; a guesser is left with less than 15,000 tries a day.
-SIGN_INS_FROM_ONE_CLIENT = Limit("sign-in-client", 10, per=timedelta(minutes=1))
-# A guesser with many addresses: slowed down as well. The owner may have to wait, up to an hour.
-SIGN_INS_TO_ONE_ACCOUNT = Limit("sign-in-account", 100, per=timedelta(hours=1))
-# Above it the mailbox is spared, silently: the answer is the same for every address.
-VERIFICATION_EMAILS = Limit("verification-email", 5, per=timedelta(hours=1))
 
 NOTICE_EVERY = timedelta(hours=1)
 """How often an owner is told at most that somebody registers the address again."""
@@ -39,19 +32,26 @@ NOTICE_EVERY = timedelta(hours=1)
 async def register(session: AsyncSession, data: Register) -> None:
     """Make an account and welcome its owner, or tell the owner of the one that is there.
 
-    The caller can't tell which: the answer is the same, the time nearly. Hashing comes first
-    and always, while no lock is held; then the database alone decides who was first.
-    Raises WeakPassword.
+    The caller can't tell which: the answer is the same, the time nearly, for each way runs
+    argon2 once, while no lock is held. Raises WeakPassword.
     """
     password = data.password.get_secret_value()
     check_password(password, email=data.email, full_name=data.full_name)
-    user = User(
-        email=data.email, full_name=data.full_name, password_hash=await hash_password(password)
-    )
-    if await _insert(session, user):
-        await send_welcome_email.enqueue(session, user_id=user.id)
+    known = await _find(session, data.email)
+    await session.close()  # a queue for argon2 must not hold the pool's connections
+    if known is None:
+        user = User(
+            email=data.email, full_name=data.full_name, password_hash=await hash_password(password)
+        )
+        if await _insert(session, user):
+            await send_welcome_email.enqueue(session, user_id=user.id)
+        else:  # somebody was faster, meanwhile: the same person, or a stranger. Hashes of two
+            # salts can't be compared, so whoever loses this race, and nobody else, pays twice.
+            await register(session, data)
+    elif await _is_contested_by(password, known):
+        await _contest(session, known)
     else:
-        await _tell_owner(session, data.email)
+        await _tell_owner(session, known)
 
 
 async def create_superuser(
@@ -63,7 +63,7 @@ async def create_superuser(
     """
     data = Register(email=email, password=SecretStr(password), full_name=full_name)
     check_password(password, email=data.email, full_name=data.full_name)
-    user = (await session.exec(select(User).where(User.email == data.email))).first()
+    user = await _find(session, data.email)
     user = user or User(email=data.email, full_name=data.full_name, password_hash="")
     user.password_hash = await hash_password(password)
     user.is_superuser = user.is_active = True
@@ -74,41 +74,69 @@ async def create_superuser(
 
 async def verify_email(session: AsyncSession, token: str) -> User:
     """Note that the owner of the token reads the account's address; raises InvalidToken."""
-    proof = await tokens.consume(session, token, Purpose.VERIFY_EMAIL)
-    user = await session.get(User, proof.user_id)
-    if user is None or user.email != proof.sent_to:
-        raise InvalidToken
+    user = await _owner(session, await tokens.consume(session, token, Purpose.VERIFY_EMAIL))
     user.verified_at = user.verified_at or utcnow()
     return user
 
 
 async def resend_verification(session: AsyncSession, email: str) -> None:
     """Mail a new link to the address, if it waits for one."""
-    if await ratelimit.allows(VERIFICATION_EMAILS, email):
+    if await ratelimit.allows(limits.VERIFICATION_EMAILS, email):
         await send_verification_email.enqueue(session, email=email)
 
 
-async def sign_in(session: AsyncSession, data: Login, client: ClientInfo) -> SignedIn:
-    """Begin a session. Raises InvalidCredentials, TooManyAttempts, or, only when the password
-    was right, EmailNotVerified.
+async def request_password_reset(session: AsyncSession, email: str) -> None:
+    """Mail a link to choose a new password, if somebody has an account with this address."""
+    if await ratelimit.allows(limits.RESET_PASSWORD_EMAILS, email):
+        await send_reset_password_email.enqueue(session, email=email)
+
+
+async def reset_password(session: AsyncSession, token: str, password: str) -> User:
+    """Set the password of whoever owns the token, and end all that the old one opened.
+
+    The link came by e-mail, so the address is verified as well. Raises InvalidToken, or
+    WeakPassword, which leaves the link good for another try.
     """
-    await ratelimit.check(SIGN_INS_FROM_ONE_CLIENT, ratelimit.network(client.ip), data.email)
-    await ratelimit.check(SIGN_INS_TO_ONE_ACCOUNT, data.email)
+    user = await _owner(session, await tokens.read(session, token, Purpose.RESET_PASSWORD))
+    check_password(password, email=user.email, full_name=user.full_name)
+    await session.close()  # as in `register`
+    password_hash = await hash_password(password)
+    user = await _owner(session, await tokens.consume(session, token, Purpose.RESET_PASSWORD))
+    user.password_hash = password_hash
+    user.verified_at = user.verified_at or utcnow()
+    await session.flush()  # before the sessions: see `_claim`
+    await sessions.end_all(session, user)
+    await tokens.delete_all(session, user)
+    return user
+
+
+async def sign_in(session: AsyncSession, data: Login, client: ClientInfo) -> SignedIn:
+    """Begin a session; raises InvalidCredentials or TooManyAttempts."""
+    await limits.check_sign_in(client.ip, data.email)
     user = await _authenticate(session, data)
-    if user.verified_at is None:
-        raise EmailNotVerified
     return await sessions.start(session, user, client)
 
 
-async def sign_out(session: AsyncSession, token: str) -> None:
-    """End the session of this token, if there is one."""
-    await sessions.end(session, token)
+async def sign_out(session: AsyncSession, *tokens: str) -> None:
+    """End the sessions of these tokens, if there are any."""
+    await sessions.end(session, *tokens)
 
 
 async def update_account(session: AsyncSession, user: User, data: UpdateAccount) -> User:
     """Change what people may change of their account without further ado."""
     user.full_name = data.full_name
     session.add(user)
+    return user
+
+
+async def _find(session: AsyncSession, email: str) -> User | None:
+    return (await session.exec(select(User).where(User.email == email))).first()
+
+
+async def _owner(session: AsyncSession, proof: Proof) -> User:
+    user = await session.get(User, proof.user_id)
+    if user is None or not user.is_active or user.email != proof.sent_to:
+        raise InvalidToken
     return user
 
 
@@ -129,13 +157,42 @@ def _insert_unless_taken(dialect: str) -> Insert:
     return statement.execution_options(preserve_rowcount=True)  # else unknown for an INSERT
 
 
-async def _tell_owner(session: AsyncSession, email: str) -> None:
+async def _is_contested_by(password: str, user: User) -> bool:
+    """Whether this is not the password with which a newcomer registered the address.
+
+    Of a verified account the password is none of a registration's business.
+    """
+    fits, _ = await verify_password(password, None if user.verified_at else user.password_hash)
+    return not (fits or user.verified_at) and user.password_hash != ""
+
+
+async def _contest(session: AsyncSession, user: User) -> None:
+    """Two have registered one address: take the password away, and let the mailbox decide.
+
+    Else a stranger could register an address first, and own the account as soon as its owner,
+    registering as well, follows the only link that there is. Happens once, so the e-mail goes
+    out at once; unless the owner was verified in this very moment.
+    """
+    contested = await session.exec(
+        update(User)
+        .where(
+            col(User.id) == user.id,
+            col(User.password_hash) == user.password_hash,
+            col(User.verified_at).is_(None),
+        )
+        .values(password_hash="", full_name="", registration_mailed_at=utcnow())
+        .execution_options(synchronize_session=False)
+    )
+    if contested.rowcount:
+        await send_already_registered_email.enqueue(session, user_id=user.id)
+
+
+async def _tell_owner(session: AsyncSession, user: User) -> None:
     """Tell the owner that the address was registered again, unless a mail went out just now.
 
     It writes in any case: without the disk's flush the answer would come sooner than for a
     new address. Of several at once, one finds the time as it was.
     """
-    user = (await session.exec(select(User).where(User.email == email))).one()
     last = user.registration_mailed_at
     due = last < utcnow() - NOTICE_EVERY
     written = await session.exec(
@@ -149,14 +206,33 @@ async def _tell_owner(session: AsyncSession, email: str) -> None:
 
 
 async def _authenticate(session: AsyncSession, data: Login) -> User:
-    user = (await session.exec(select(User).where(User.email == data.email))).first()
-    await session.close()  # a queue for argon2 must not hold the pool's connections
+    user = await _find(session, data.email)
+    await session.close()  # as in `register`
     fits, new_hash = await verify_password(
         data.password.get_secret_value(), user.password_hash if user else None
     )
-    if not (user and fits and user.is_active):
+    if not (user and fits and user.verified_at and user.is_active):
+        raise InvalidCredentials
+    await _claim(session, user, new_hash or user.password_hash)
+    return user
+
+
+async def _claim(session: AsyncSession, user: User, password_hash: str) -> None:
+    """Lock the user, if the password is still the one that was verified, and renew its hash.
+
+    A reset that came meanwhile is over: its password stays, and no session outlives it. One
+    that comes now waits for the lock, and then ends the session that is about to begin.
+    """
+    claimed = await session.exec(
+        update(User)
+        .where(
+            col(User.id) == user.id,
+            col(User.password_hash) == user.password_hash,
+            col(User.is_active).is_(True),
+        )
+        .values(password_hash=password_hash, updated_at=col(User.updated_at))
+        .execution_options(synchronize_session=False)
+    )
+    if not claimed.rowcount:
         raise InvalidCredentials
     session.add(user)
-    if new_hash:
-        user.password_hash = new_hash
-    return user

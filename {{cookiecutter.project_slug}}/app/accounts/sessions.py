@@ -99,9 +99,10 @@ async def list_of(session: AsyncSession, user: User) -> Sequence[LoginSession]:
     return (await session.exec(statement)).all()
 
 
-async def end(session: AsyncSession, token: str) -> None:
-    """Sign out the device that holds this token, if any does."""
-    await session.exec(delete(LoginSession).where(col(LoginSession.token_hash) == digest(token)))
+async def end(session: AsyncSession, *tokens: str) -> None:
+    """Sign out the devices that hold these tokens, if any do."""
+    held = col(LoginSession.token_hash).in_([digest(token) for token in tokens])
+    await session.exec(delete(LoginSession).where(held))
 
 
 async def end_one(session: AsyncSession, user: User, session_id: UUID) -> None:

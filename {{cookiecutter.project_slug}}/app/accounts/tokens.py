@@ -19,7 +19,7 @@ from hashlib import sha256
 from secrets import token_urlsafe
 from uuid import UUID
 
-from sqlalchemy import delete
+from sqlalchemy import ColumnElement, delete
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -32,11 +32,15 @@ class Purpose(StrEnum):
     """What a mailed link is good for."""
 
     VERIFY_EMAIL = "verify_email"
+    RESET_PASSWORD = "reset_password"  # noqa: S105
 
 
 LIFETIMES = {
     # Registered on Friday, read on Monday. It only proves who reads the mailbox.
     Purpose.VERIFY_EMAIL: timedelta(days=4),
+    # This one opens the account, so it is not left lying in a mailbox. Whoever asks waits for
+    # it; an hour is room for the server that lets a first delivery wait (greylisting).
+    Purpose.RESET_PASSWORD: timedelta(hours=1),
 }
 """Counted from when the e-mail is sent, not from when it was asked for."""
 
@@ -74,21 +78,21 @@ async def issue(session: AsyncSession, user: User, purpose: Purpose) -> str:
     return token
 
 
+async def read(session: AsyncSession, token: str, purpose: Purpose) -> Proof:
+    """What a token proves, without using it up; raises InvalidToken."""
+    found = (await session.exec(select(AccountToken).where(*_is_good(token, purpose)))).first()
+    if found is None:
+        raise InvalidToken
+    return Proof(found.user_id, found.sent_to)
+
+
 async def consume(session: AsyncSession, token: str, purpose: Purpose) -> Proof:
     """Use a token up, together with its user's others of the same purpose.
 
     One statement, so that of two requests with one link exactly one wins: the other waits
     for the rows, and finds them deleted. Raises InvalidToken.
     """
-    owner = (
-        select(col(AccountToken.user_id))
-        .where(
-            col(AccountToken.token_hash) == digest(token),
-            col(AccountToken.purpose) == purpose,
-            col(AccountToken.expires_at) > utcnow(),
-        )
-        .scalar_subquery()
-    )
+    owner = select(col(AccountToken.user_id)).where(*_is_good(token, purpose)).scalar_subquery()
     used = (
         delete(AccountToken)
         .where(col(AccountToken.user_id) == owner, col(AccountToken.purpose) == purpose)
@@ -103,7 +107,20 @@ async def consume(session: AsyncSession, token: str, purpose: Purpose) -> Proof:
     raise InvalidToken
 
 
+async def delete_all(session: AsyncSession, user: User) -> None:
+    """Make every link worthless that was ever mailed to the user."""
+    await session.exec(delete(AccountToken).where(col(AccountToken.user_id) == user.id))
+
+
 async def delete_expired(session: AsyncSession) -> None:
     """Delete what was never used in time."""
     expired = col(AccountToken.expires_at) <= utcnow()
     await session.exec(delete(AccountToken).where(expired))
+
+
+def _is_good(token: str, purpose: Purpose) -> tuple[ColumnElement[bool], ...]:
+    return (
+        col(AccountToken.token_hash) == digest(token),
+        col(AccountToken.purpose) == purpose,
+        col(AccountToken.expires_at) > utcnow(),
+    )

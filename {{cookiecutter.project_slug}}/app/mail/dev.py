@@ -11,7 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.mail.errors import NoSuchMessage
 from app.mail.mailbox import Mailbox
-from app.mail.previews import all_emails, preview
+from app.mail.previews import preview, subjects
 from app.mail.reading import Letter
 from app.mail.transports import Folder, transport_for
 from app.settings import settings
@@ -109,7 +109,7 @@ def delete_message(id: str, mailbox: MailboxDep) -> RedirectResponse:
 
 @router.get("/emails")
 def show_emails(request: Request) -> HTMLResponse:
-    return page(request, "mail/emails.html", emails=all_emails())
+    return page(request, "mail/emails.html", subjects=subjects())
 
 
 @router.get("/emails/{name}")

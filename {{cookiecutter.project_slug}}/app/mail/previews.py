@@ -15,6 +15,13 @@ def all_emails() -> list[type[Email]]:
     return sorted(found, key=lambda email: email.__name__)
 
 
+def subjects() -> dict[str, str]:
+    """The name of each e-mail's class, and its subject."""
+    from app.mail.rendering import subject_of
+
+    return {email.__name__: subject_of(email.sample()) for email in all_emails()}
+
+
 def preview(name: str) -> Letter:
     """The e-mail of this class name as it would arrive; raises NoSuchMessage."""
     from app.mail.rendering import compose

@@ -17,10 +17,23 @@ class Letter:
     """A message, taken apart."""
 
     message: EmailMessage
+    raw: bytes | None = None
+    """The file that it came in."""
 
     @classmethod
-    def parse(cls, source: bytes) -> Self:
-        return cls(message_from_bytes(source, policy=default))
+    def parse(cls, raw: bytes) -> Self:
+        """What can't be read, such as `To: a@[`, becomes a letter that has only its source."""
+        letter = cls(message_from_bytes(raw, policy=default), raw)
+        try:
+            letter.html.encode()
+            letter.text.encode()
+            "".join(letter.message.values()).encode()
+        except Exception:  # whatever the standard library's parser stumbles over
+            unreadable = EmailMessage()
+            unreadable["Subject"] = "(a message that can't be read)"
+            unreadable.set_content("See its source.")
+            return cls(unreadable, raw)
+        return letter
 
     @property
     def subject(self) -> str:
@@ -50,7 +63,8 @@ class Letter:
 
     @property
     def source(self) -> str:
-        return self.message.as_bytes().decode("utf-8", "replace").replace("\r\n", "\n")
+        raw = self.message.as_bytes() if self.raw is None else self.raw
+        return raw.decode("utf-8", "replace").replace("\r\n", "\n")
 
     def _body(self, subtype: str) -> str:
         part = self.message.get_body((subtype,))

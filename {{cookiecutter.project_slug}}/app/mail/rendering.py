@@ -32,13 +32,21 @@ class Rendered:
 
 def render(email: Email) -> Rendered:
     """Fill in subject and templates; raises jinja2.TemplateError, also for an unknown name."""
-    shared = {"project_name": settings.project_name, "base_url": settings.base_url}
-    fields = {name: getattr(email, name) for name in type(email).model_fields}
-    subject = one_line(email.subject.format(**shared, **fields))
-    context = shared | fields | {"subject": subject}
+    subject = subject_of(email)
+    context = _fields(email) | {"subject": subject}
     html = _html().get_template(f"emails/{email.template}.html").render(context)
     text = _text().get_template(f"emails/{email.template}.txt").render(context)
     return Rendered(subject, _inliner.inline(html), re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
+
+
+def subject_of(email: Email) -> str:
+    """The subject as the reader sees it."""
+    return one_line(email.subject.format(**_fields(email)))
+
+
+def _fields(email: Email) -> dict[str, Any]:
+    shared = {"project_name": settings.project_name, "base_url": settings.base_url}
+    return shared | {name: getattr(email, name) for name in type(email).model_fields}
 
 
 def compose(email: Email, message_id: str) -> EmailMessage:

@@ -3,6 +3,7 @@
 Importing fastapi-mail costs as much as importing FastAPI itself: only `Smtp.send` imports this.
 """
 
+import re
 from collections.abc import Iterator
 from email.message import EmailMessage
 from typing import Any
@@ -45,7 +46,7 @@ async def deliver(message: EmailMessage, server: Smtp) -> None:
     try:
         await mailer.send_message(prepared)
     except (ConnectionErrors, SMTPException, OSError) as error:
-        raise _verdict(error) from error
+        raise _verdict(error) from None  # a traceback would tell what `_words` keeps back
 
 
 def _config(server: Smtp, *, domain: str) -> ConnectionConfig:
@@ -100,9 +101,20 @@ def _is_final(error: BaseException) -> bool:
 
 
 def _words(chain: list[BaseException]) -> str:
-    """The server's own, if it said anything; else those of the first thing that went wrong."""
+    """The server's own, if it said anything; else those of the first thing that went wrong.
+
+    Servers repeat addresses, and some a part of the message; neither belongs into a log.
+    """
     for error in chain:
         if isinstance(error, SMTPResponseException):
-            return f"{error.code} {error.message}"
+            return _discreet(f"{error.code} {error.message}")
     told = [error for error in chain if isinstance(error, SMTPException)]
-    return str((told or chain)[-1]) or type(chain[-1]).__name__
+    return _discreet(str((told or chain)[-1])) or type(chain[-1]).__name__
+
+
+def _discreet(text: str) -> str:
+    return _ADDRESS.sub("<address>", _TOKEN.sub("token=…", text))
+
+
+_ADDRESS = re.compile(r"<?[^\s<>]+@[^\s<>:;,()\"']+>?")
+_TOKEN = re.compile(r"token=\S+", re.IGNORECASE)

@@ -21,6 +21,7 @@ from typing import Annotated, TypeVarTuple
 
 import structlog
 from fastapi import Depends, Request
+from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.tasks.threads import in_thread
@@ -74,13 +75,15 @@ class BackgroundRunner:
 async def _run(work: Callable[[], object], on_error: ErrorHandler | None) -> None:
     try:
         await _call(work)
+    except SystemExit as exit_:  # a library's sys.exit() must not end the server
+        log.error("background work asked to exit", work=_name(work), code=exit_.code)
     except Exception as error:
         if on_error is None:
             log.exception("background work failed", work=_name(work))
             return
         try:
             await _call(partial(on_error, error))
-        except Exception:
+        except (Exception, SystemExit):
             log.exception("the error handler of background work failed", work=_name(work))
 
 
@@ -107,8 +110,8 @@ class BackgroundWork:
     If the route (or a dependency, or the COMMIT) raises, only what `now` started runs.
     """
 
-    def __init__(self, runner: BackgroundRunner) -> None:
-        self._runner = runner
+    def __init__(self, app: Starlette) -> None:
+        self._app = app
         self._after_route: list[Callable[[], None]] = []
         self._after_response: list[Callable[[], None]] = []
 
@@ -120,7 +123,8 @@ class BackgroundWork:
         on_error: ErrorHandler | None = None,
     ) -> None:
         """Start `function(*args)` at once, beside the route."""
-        self._runner.spawn(partial(function, *args), shield=shield, on_error=on_error)
+        runner: BackgroundRunner = self._app.state.background
+        runner.spawn(partial(function, *args), shield=shield, on_error=on_error)
 
     def after_route(
         self,
@@ -156,8 +160,7 @@ class BackgroundWork:
 
 
 async def _background(request: Request) -> AsyncIterator[BackgroundWork]:
-    work = BackgroundWork(request.app.state.background)
-    request.scope[_SCOPE_KEY] = work
+    work: BackgroundWork = request.scope[_SCOPE_KEY]
     try:
         yield work
     except BaseException:
@@ -180,12 +183,13 @@ class BackgroundMiddleware:
             await self.app(scope, receive, send)
             return
 
+        scope[_SCOPE_KEY] = work = BackgroundWork(scope["app"])
+
         async def send_and_start(message: Message) -> None:
-            work: BackgroundWork | None = scope.get(_SCOPE_KEY)
-            if work and message["type"] == "http.response.start":
+            if message["type"] == "http.response.start":
                 work._start(work._after_route)
             await send(message)
-            if work and message["type"] == "http.response.body" and not message.get("more_body"):
+            if message["type"] == "http.response.body" and not message.get("more_body"):
                 work._start(work._after_response)
 
         await self.app(scope, receive, send_and_start)

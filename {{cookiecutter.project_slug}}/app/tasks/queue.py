@@ -34,6 +34,8 @@ class ClaimedJob:
     attempt: int
     max_attempts: int
     request_id: str | None
+    started_at: datetime
+    """Tells this claim from an earlier one of the same job by the same worker."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,23 @@ async def claim(
     *,
     lease: timedelta,
     ids: Collection[UUID] | None = None,
+    but: Collection[UUID] = (),
 ) -> list[ClaimedJob]:
     """Take up to `limit` due jobs, the most urgent first, and count the attempt.
+
+    ids: only these. but: not these, because they still run here.
 
     Only one worker can win a row: PostgreSQL skips rows that another has locked,
     SQLite lets one writer in at a time.
     """
     time = utcnow()
-    values = {"b_worker": worker, "b_limit": limit, "b_now": time, "b_lease": time + lease}
+    values = {
+        "b_worker": worker,
+        "b_limit": limit,
+        "b_now": time,
+        "b_lease": time + lease,
+        "b_but": list(but),
+    }
     if ids is None:
         rows = await connection.execute(_CLAIM, values)
     else:
@@ -88,6 +99,7 @@ def _claim_statement(due: Select[Any]) -> ReturningUpdate[Any]:
             _jobs.c.attempts,
             _jobs.c.max_attempts,
             _jobs.c.request_id,
+            _jobs.c.started_at,
         )
     )
 
@@ -96,7 +108,11 @@ def _claim_statement(due: Select[Any]) -> ReturningUpdate[Any]:
 _jobs = SQLModel.metadata.tables["jobs"]
 _DUE = (
     select(_jobs.c.id)
-    .where(_jobs.c.status == READY, _jobs.c.run_after <= bindparam("b_now"))
+    .where(
+        _jobs.c.status == READY,
+        _jobs.c.run_after <= bindparam("b_now"),
+        _jobs.c.id.not_in(bindparam("b_but", expanding=True)),
+    )
     .order_by(_jobs.c.rank, _jobs.c.run_after)
     .limit(bindparam("b_limit"))
 )
@@ -116,7 +132,7 @@ def _row(outcome: Outcome, worker: str, time: datetime) -> dict[str, Any]:
     return {
         "b_id": outcome.job.id,
         "b_worker": worker,
-        "b_attempt": outcome.job.attempt,
+        "b_started_at": outcome.job.started_at,
         "b_status": outcome.status.value,
         "b_error": outcome.error,
         "b_attempts": outcome.job.attempt if outcome.counted else outcome.job.attempt - 1,
@@ -131,7 +147,7 @@ _SETTLE = (
         col(Job.id) == bindparam("b_id"),
         col(Job.status) == RUNNING,
         col(Job.worker) == bindparam("b_worker"),
-        col(Job.attempts) == bindparam("b_attempt"),
+        col(Job.started_at) == bindparam("b_started_at"),
     )
     .values(
         status=bindparam("b_status"),
@@ -150,19 +166,20 @@ _SETTLE = (
 async def renew(
     connection: AsyncConnection, worker: str, ids: Collection[UUID], *, lease: timedelta
 ) -> set[UUID]:
-    """Extend the leases of jobs that a living worker runs; return those still its own."""
-    mine = (
-        select(col(Job.id))
-        .where(col(Job.id).in_(ids), col(Job.status) == RUNNING, col(Job.worker) == worker)
-        .with_for_update(skip_locked=True)
+    """Extend the leases of jobs that a living worker has; return those still its own.
+
+    A row that somebody has locked just now is not waited for: it is renewed the next time.
+    """
+    mine = select(col(Job.id)).where(
+        col(Job.id).in_(ids), col(Job.status) == RUNNING, col(Job.worker) == worker
     )
     statement = (
         update(Job)
-        .where(col(Job.id).in_(mine))
+        .where(col(Job.id).in_(mine.with_for_update(skip_locked=True)))
         .values(lease_expires_at=utcnow() + lease)
-        .returning(col(Job.id))
     )
-    return {row.id for row in await connection.execute(statement)}
+    await connection.execute(statement)
+    return set((await connection.execute(mine)).scalars())
 
 
 async def sweep(connection: AsyncConnection) -> list[tuple[UUID, JobStatus]]:

@@ -1,6 +1,7 @@
 """Runs one claimed job and says what became of it."""
 
 import asyncio
+import inspect
 import random
 import traceback
 from contextvars import ContextVar
@@ -10,17 +11,18 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from pydantic import ValidationError
 
 from app.tasks.models import JobStatus
 from app.tasks.queue import ClaimedJob, Outcome
-from app.tasks.task import Discard, Retry, Task, UnknownTask, get_task
+from app.tasks.task import BadArguments, Discard, Retry, Task, UnknownTask, get_task
 from app.tasks.threads import in_thread
 
 log = structlog.get_logger(__name__)
 
 FIRST_DELAY = timedelta(seconds=2)
 LONGEST_DELAY = timedelta(hours=1)
+NOW, LATEST = timedelta(0), timedelta(days=365)
+"""What a task may ask for; the answer of a strange server is no reason to wait for a century."""
 
 
 @dataclass(frozen=True)
@@ -60,19 +62,13 @@ async def run(job: ClaimedJob) -> Outcome:
     )
     try:
         task = get_task(job.task)
-        arguments = task.load(job.arguments)
-    except UnknownTask as error:
-        return _failed(job, f"UnknownTask: {error}")
-    except ValidationError as error:
-        return _failed(job, f"its arguments no longer fit the task: {_without_input(error)}")
-    try:
-        await _call(task, arguments)
+        await _call(task, task.load(job.arguments))
     except asyncio.CancelledError:
         if (running := asyncio.current_task()) and running.cancelling():
             raise
         return _again(job, "CancelledError: the task was cancelled from within", None)
-    except Discard as discard:
-        return _failed(job, f"{type(discard).__name__}: {discard}")
+    except (Discard, UnknownTask, BadArguments) as error:
+        return _failed(job, f"{type(error).__name__}: {error}")
     except Retry as retry:
         return _again(job, f"{type(retry).__name__}: {retry}", retry.after)
     except (Exception, SystemExit) as error:  # a library's sys.exit() must not end the server
@@ -82,17 +78,23 @@ async def run(job: ClaimedJob) -> Outcome:
 
 
 async def _call(task: Task[Any, Any], arguments: dict[str, Any]) -> None:
-    if not task.is_async:
-        await in_thread(lambda: task.function(**arguments))
-        return
-    async with asyncio.timeout(task.timeout.total_seconds() if task.timeout else None):
-        await task.function(**arguments)
+    async with asyncio.timeout(_seconds(task)):
+        if task.is_async:
+            await task.function(**arguments)
+            return
+        result = await in_thread(lambda: task.function(**arguments))
+        if inspect.isawaitable(result):  # an async def behind a plain decorator
+            await result
+
+
+def _seconds(task: Task[Any, Any]) -> float | None:
+    return task.timeout.total_seconds() if task.timeout and task.is_async else None
 
 
 def _again(job: ClaimedJob, error: str, after: timedelta | None) -> Outcome:
     if job.attempt >= job.max_attempts:
         return _failed(job, error)
-    delay = backoff(job.attempt) if after is None else after
+    delay = backoff(job.attempt) if after is None else min(max(after, NOW), LATEST)
     log.warning("job will be retried", error=_last_line(error), delay=round(delay.total_seconds()))
     return Outcome(job, JobStatus.READY, _storable(error), delay)
 
@@ -113,8 +115,3 @@ def _last_line(error: str) -> str:
 def _storable(text: str) -> str:
     """What PostgreSQL takes as text: no NUL, no half of a surrogate pair; the end of it."""
     return text.replace("\0", "\N{SYMBOL FOR NULL}").encode(errors="replace").decode()[-20_000:]
-
-
-def _without_input(error: ValidationError) -> str:
-    """Names what does not fit, without the values: they may be personal."""
-    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())

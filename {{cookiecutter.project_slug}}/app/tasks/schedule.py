@@ -12,12 +12,12 @@ scheduler runs are skipped.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
 from app.database import Session, utcnow
 from app.discovery import modules
@@ -101,6 +101,9 @@ class Scheduler:
     def __init__(self, declared: list[Schedule] | None = None) -> None:
         found = schedules() if declared is None else declared
         self._due = {schedule: schedule.next_after(utcnow()) for schedule in found}
+        for schedule, tick in self._due.items():
+            if tick.year == MAXYEAR:
+                raise ValueError(f"{schedule.task.name}: {schedule.cron!r} never comes")
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -109,11 +112,13 @@ class Scheduler:
 
     async def run(self) -> None:
         """Schedule until `stop`."""
+        log.info("scheduler started", schedules=len(self._due))
         while not self._stopping.is_set():
             for schedule, tick in self._due.items():
                 if tick <= utcnow() and await self._enqueue(schedule, tick):
                     self._due[schedule] = schedule.next_after(utcnow())
             await self._sleep_until(min(self._due.values(), default=utcnow() + NAP))
+        log.info("scheduler stopped")
 
     async def _enqueue(self, schedule: Schedule, tick: datetime) -> bool:
         """Make the job of a tick, unless another scheduler did; False if the database is away."""
@@ -124,8 +129,8 @@ class Scheduler:
                 await session.commit()
         except IntegrityError:
             log.debug("another scheduler was first", task=schedule.task.name)
-        except (SQLAlchemyError, OSError) as error:
-            log.error("no answer from the database; trying again", error=type(error).__name__)
+        except Exception as error:  # most likely the database is away; whatever it is, go on
+            log.error("could not enqueue a tick; trying again", error=type(error).__name__)
             return False
         return True
 

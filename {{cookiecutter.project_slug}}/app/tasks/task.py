@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
 
 import structlog
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import utcnow
@@ -28,6 +28,8 @@ class Retry(Exception):
 
     def __init__(self, reason: str = "asked for a retry", *, after: timedelta | None = None):
         super().__init__(reason)
+        if after is not None and not isinstance(after, timedelta):
+            raise TypeError("Retry: after must be a timedelta")
         self.after = after
 
 
@@ -37,6 +39,10 @@ class Discard(Exception):
 
 class UnknownTask(LookupError):
     """No task has this name: it was renamed or deleted while jobs of it were waiting."""
+
+
+class BadArguments(ValueError):
+    """The stored arguments no longer fit the task: its signature changed while jobs waited."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +85,14 @@ class Task(Generic[P, R]):
     async def enqueue(self, session: AsyncSession, *args: P.args, **kwargs: P.kwargs) -> Job:
         """Add a job to the transaction of `session`; it can start once that is committed.
 
-        Raises TypeError (wrong number or names) or pydantic.ValidationError (wrong types)
-        here, in the caller's face, rather than later in a worker.
+        Raises TypeError (wrong number or names, or a value that does not survive JSON) or
+        pydantic.ValidationError (wrong types) here, in the caller's face, not later in a worker.
         """
         bound = inspect.signature(self.function).bind(*args, **kwargs)
-        arguments = self.arguments(**bound.arguments).model_dump(mode="json")
+        given = self.arguments(**bound.arguments)
+        arguments = given.model_dump(mode="json", by_alias=True)
+        if self.load(arguments) != dict(given):
+            raise TypeError(f"{self.name}: an argument would not be the same after storing it")
         job = Job(
             task=self.name,
             arguments=arguments,
@@ -100,9 +109,12 @@ class Task(Generic[P, R]):
         return job
 
     def load(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """The arguments of a stored job as typed values; raises pydantic.ValidationError."""
-        loaded = self.arguments.model_validate_json(json.dumps(arguments))
-        return {name: getattr(loaded, name) for name in type(loaded).model_fields}
+        """The arguments of a stored job as typed values; raises BadArguments."""
+        try:
+            return dict(self.arguments.model_validate_json(json.dumps(arguments)))
+        except ValidationError as error:  # without the values: they may be personal
+            problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+            raise BadArguments("; ".join(problems)) from None
 
     @cached_property
     def is_async(self) -> bool:
@@ -116,6 +128,8 @@ class Task(Generic[P, R]):
         for parameter in inspect.signature(self.function).parameters.values():
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 raise TypeError(f"{self.name}: *{parameter.name} can't be stored; name each one")
+            if parameter.kind is parameter.POSITIONAL_ONLY:
+                raise TypeError(f"{self.name}: {parameter.name} is stored by name; remove the /")
             if parameter.name not in hints:
                 raise TypeError(f"{self.name}: parameter {parameter.name} needs a type")
             default = ... if parameter.default is parameter.empty else parameter.default

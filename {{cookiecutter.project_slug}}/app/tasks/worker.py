@@ -13,7 +13,6 @@ from secrets import token_hex
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import engine, utcnow
 from app.settings import settings
@@ -29,6 +28,8 @@ POLL = timedelta(seconds=1)
 """How often an idle worker looks for what other processes committed."""
 CLEAN_UP = timedelta(seconds=5)
 """How long a job that is cancelled at shutdown may take to clean up."""
+SHORTEST_WAIT = timedelta(milliseconds=50)
+"""Before asking again for a job that is due and that another has locked."""
 
 
 class Worker:
@@ -69,13 +70,14 @@ class Worker:
             await self._finish()
         finally:
             upkeep.cancel()
+            await asyncio.wait([upkeep], timeout=CLEAN_UP.total_seconds())
         log.info("worker stopped", worker=self.id)
 
     async def _turn(self) -> timedelta:
         """Settle, claim and start; return how long there is nothing more to do."""
         self._wake.clear()
         free = 0 if self._stopping else self.concurrency - len(self._running)
-        outcomes, self._outcomes = self._outcomes, []
+        outcomes = self._outcomes[:]
         if not outcomes and not free:
             return POLL
         due = None
@@ -85,18 +87,21 @@ class Worker:
                 if outcomes:
                     await queue.settle(connection, self.id, outcomes)
                 if free:
-                    claimed = await queue.claim(connection, self.id, free, lease=self.lease)
+                    claimed = await queue.claim(
+                        connection, self.id, free, lease=self.lease, but=self._mine()
+                    )
                 if len(claimed) < free:
                     due = await queue.next_due(connection)
-        except (SQLAlchemyError, OSError) as error:
-            # Nothing is lost: outcomes are kept, and a claim that was committed after all
-            # is freed by the sweep, because nobody renews its lease.
+        except Exception as error:  # most likely the database is away; whatever it is, go on
+            # Nothing is lost: outcomes are kept. A claim may have been committed after all;
+            # handing it back changes nothing if it was not.
             log.error("no answer from the database; trying again", error=_summary(error))
-            self._outcomes = outcomes + self._outcomes
+            self._outcomes += [_handed_back(job) for job in claimed]
             return POLL
+        del self._outcomes[: len(outcomes)]
         for job in claimed:
             self._start(job)
-        return min(POLL, max(due - utcnow(), timedelta(0))) if due else POLL
+        return min(POLL, max(due - utcnow(), SHORTEST_WAIT)) if due else POLL
 
     async def _sleep(self, time: timedelta) -> None:
         with suppress(TimeoutError):
@@ -111,13 +116,18 @@ class Worker:
     def _done(self, running: asyncio.Task[Outcome]) -> None:
         job = self._running.pop(running)
         if running.cancelled():
-            outcome = Outcome(job, JobStatus.READY, "its worker stopped", counted=False)
+            outcome = _handed_back(job)
         elif running.exception():
-            return  # the interpreter is going down; the lease will run out
+            return  # KeyboardInterrupt and the like: the process ends, the lease will run out
         else:
             outcome = running.result()
         self._outcomes.append(outcome)
         self._wake.set()
+
+    def _mine(self) -> set[UUID]:
+        """What runs here, and what has run and is not written down yet."""
+        done = {outcome.job.id for outcome in self._outcomes}
+        return {job.id for job in self._running.values()} | done
 
     async def _finish(self) -> None:
         """Wait for what runs until the deadline, then hand it back.
@@ -136,16 +146,24 @@ class Worker:
         if late:
             await asyncio.wait(late, timeout=CLEAN_UP.total_seconds())
         await self._turn()
+        while self._outcomes and loop.time() < deadline:
+            await asyncio.sleep(SHORTEST_WAIT.total_seconds())
+            await self._turn()
 
     async def _upkeep(self) -> None:
         """Renew the leases of what runs here, and free the jobs of workers that died."""
+        answered = False
         while True:
             mine = {job.id: running for running, job in self._running.items()}
+            freed = []
             try:
                 async with engine.begin() as connection:
-                    kept = await queue.renew(connection, self.id, mine, lease=self.lease)
-                    freed = await queue.sweep(connection)
-            except (SQLAlchemyError, OSError) as error:
+                    kept = await queue.renew(connection, self.id, self._mine(), lease=self.lease)
+                    if answered:  # after an outage, all who are alive get the time to renew
+                        freed = await queue.sweep(connection)
+                answered = True
+            except Exception as error:
+                answered = False
                 log.error("could not renew leases; trying again", error=_summary(error))
             else:
                 for id_ in mine.keys() - kept:
@@ -157,6 +175,10 @@ class Worker:
                 if freed:
                     self.wake()
             await asyncio.sleep(self.lease.total_seconds() / 3)
+
+
+def _handed_back(job: ClaimedJob) -> Outcome:
+    return Outcome(job, JobStatus.READY, "its worker stopped", counted=False)
 
 
 def _summary(error: Exception) -> str:

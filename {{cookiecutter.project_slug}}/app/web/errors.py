@@ -34,7 +34,7 @@ async def _answer(request: Request, error: Exception) -> Response:
             return error_response(request, _invalid_request(error))
     # Starlette sends this answer around the middleware, which therefore can't add its headers.
     response = error_response(request, Problem.of_status(500))
-    add_security_headers(response.headers)
+    add_security_headers(response.headers, request.scope["path"])
     return response
 
 
@@ -80,6 +80,7 @@ _WORDS = {
     404: ("There is nothing here", "The address may be mistyped, or the page has moved."),
     405: ("That does not work here", "This page can't be used in that way."),
     413: ("That is too much at once", "Please send less."),
+    415: ("We can't read that", "Please send it in another format."),
     422: ("Something is missing", "Please go back and check what you filled in."),
     429: ("Slow down a little", "There were too many attempts. Please try again in a while."),
     500: ("Something went wrong", "It is our fault, not yours. Please try again in a moment."),

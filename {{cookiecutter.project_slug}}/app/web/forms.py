@@ -1,14 +1,18 @@
 """Forms of pages: read and checked by the same schemas as the API, shown again as they were."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
+from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from app.errors import AppError
 from app.web.problems import FILL_IN, explain, field_errors_of
+from app.web.rendering import page
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -73,6 +77,38 @@ async def parse_form(request: Request, schema: type[S]) -> Form[S]:
         return Form(data=schema.model_validate(given), values=values)
     except ValidationError as error:
         return Form(values=values, errors=_messages(error, typed))
+
+
+@asynccontextmanager
+async def refusal_shown_in(form: Form[Any], session: AsyncSession) -> AsyncIterator[None]:
+    """A domain error goes into the form; as in the API, a refused request writes nothing."""
+    try:
+        yield
+    except AppError as error:
+        await session.rollback()
+        form.refuse(error)
+
+
+def form_page(
+    request: Request,
+    template: str,
+    form: Form[Any],
+    **context: Any,  # as for `page`
+) -> HTMLResponse:
+    """The page with a form, new or refused: then with the status and headers of the refusal."""
+    return page(
+        request,
+        template,
+        status_code=form.status,
+        headers=form.headers,
+        form=form,
+        **context,
+    )
+
+
+def see_other(path: str) -> RedirectResponse:
+    """Answer a form with another page, so that reloading sends nothing twice."""
+    return RedirectResponse(path, status_code=303)
 
 
 def _messages(error: ValidationError, typed: Mapping[str, str]) -> dict[str, str]:

@@ -1,11 +1,13 @@
-"""What surrounds every request: security headers, cross-origin protection, a limit on bodies.
+"""What surrounds every request: security headers, cross-origin protection, limits on bodies.
 
 Plain ASGI: Starlette's BaseHTTPMiddleware would put a task and a queue around each request.
 """
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,8 +18,10 @@ from app.web.errors import error_response
 from app.web.problems import Problem
 from app.web.security import add_security_headers
 
-MAX_BODY = 1024 * 1024
-"""Bytes of one request. A route that takes uploads can be given its own app or a proxy's limit."""
+MAX_BODY = 64 * 1024
+"""Bytes of one request: room for any form, and too few to keep the process busy for long."""
+UPLOADS: dict[str, int] = {}
+"""More for the paths below a prefix, where files arrive: `{"/account/photo": 5 * 1024 * 1024}`."""
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -25,7 +29,8 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 def install_middleware(app: FastAPI) -> None:
     """Add all of it; what is added last is the outermost."""
     app.add_middleware(HeadIsGet)
-    app.add_middleware(BodyLimit, limit=MAX_BODY)
+    app.add_middleware(BodyLimit, limit=MAX_BODY, uploads=UPLOADS)
+    app.add_middleware(Utf8Forms)
     app.add_middleware(CrossOriginProtection)
     app.add_middleware(SecurityHeaders)
 
@@ -57,7 +62,7 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                add_security_headers(MutableHeaders(scope=message))
+                add_security_headers(MutableHeaders(scope=message), scope["path"])
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
@@ -92,12 +97,37 @@ def _is_same_origin(method: str, headers: Headers) -> bool:
         return True
     if site := headers.get("sec-fetch-site"):
         return site in ("same-origin", "none")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+    host = headers.get("host")
+    # Compared as text, for `http://[` is no URL and can't be taken apart.
+    return origin is None or (bool(host) and origin.partition("://")[2] == host)
 
 
 def _own_origin() -> str:
     url = urlsplit(settings.base_url)
     return f"{url.scheme}://{url.netloc}"
+
+
+class Utf8Forms:
+    """Refuses a multipart form in another encoding than UTF-8, which every browser uses.
+
+    Starlette decodes with whatever codec the header names: `undefined` raises, and others make
+    text that no answer can hold.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or _is_utf8(Headers(scope=scope)):
+            return await self.app(scope, receive, send)
+        problem = Problem.of_status(415, "Send forms in UTF-8.")
+        await error_response(Request(scope), problem)(scope, receive, send)
+
+
+def _is_utf8(headers: Headers) -> bool:
+    kind, options = parse_options_header(headers.get("content-type"))  # as Starlette reads it
+    charset = options.get(b"charset", b"utf-8")
+    return kind != b"multipart/form-data" or charset.lower() in (b"utf-8", b"utf8")
 
 
 class BodyLimit:
@@ -106,23 +136,26 @@ class BodyLimit:
     FastAPI's own `max_body_size` answers in plain text, which no handler can change.
     """
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, uploads: Mapping[str, int]) -> None:
         self.app = app
         self.limit = limit
+        self.uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         announced = Headers(scope=scope).get("content-length", "0")
+        raised = (n for prefix, n in self.uploads.items() if scope["path"].startswith(prefix))
+        limit = max(raised, default=self.limit)
         size = 0
 
         async def limited_receive() -> Message:
             nonlocal size
-            if announced.isdecimal() and int(announced) > self.limit:
+            if announced.isdecimal() and int(announced) > limit:
                 raise HTTPException(413)
             message = await receive()
             size += len(message.get("body", b""))
-            if size > self.limit:
+            if size > limit:
                 raise HTTPException(413)
             return message
 

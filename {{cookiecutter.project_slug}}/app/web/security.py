@@ -17,7 +17,12 @@ if settings.is_production:
     _HEADERS["Strict-Transport-Security"] = "max-age=31536000"
 
 
-def add_security_headers(headers: MutableHeaders) -> None:
-    """Add what is missing; a route that set one of these headers itself knows why."""
+def add_security_headers(headers: MutableHeaders, path: str) -> None:
+    """Add what is missing; a route that set one of these headers itself knows why.
+
+    What the API answers is somebody's data, and is kept by no cache.
+    """
+    if path.startswith("/api/"):
+        headers.setdefault("Cache-Control", "no-store")
     for name, value in _HEADERS.items():
         headers.setdefault(name, value)

@@ -23,10 +23,14 @@ def mount_static(app: FastAPI) -> None:
 
 def static(name: str) -> str:
     """The URL of a static file, with a digest of its content; KeyError for a file nobody has."""
+    return f"/static/{name}?{_version(name)}"
+
+
+def _version(name: str) -> str:
     for folder in _FOLDERS:
         path = folder / name
         if path.is_file():
-            return f"/static/{name}?v={_digest(path, path.stat().st_mtime_ns)}"
+            return f"v={_digest(path, path.stat().st_mtime_ns)}"
     raise KeyError(f"no slice has a static file {name!r}")
 
 
@@ -41,9 +45,12 @@ class _Assets(StaticFiles):
         self.all_directories = list(_FOLDERS)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """Cached for a year under a URL of `static()`; asked for again under any other."""
+        """Cached for a year under the URL of `static()`; asked for again under any other.
+
+        An old page may ask for a file that has changed since: the new one is not the old one's.
+        """
         response = await super().get_response(path, scope)
-        versioned = scope["query_string"].startswith(b"v=")
+        versioned = scope["query_string"] == _version(path).encode()
         response.headers["Cache-Control"] = (
             "public, max-age=31536000, immutable" if versioned else "no-cache"
         )

@@ -13,6 +13,7 @@ from tests.mailbox import HasEmail, Mailbox
 
 EMAIL = "ada@example.com"
 PASSWORD = "correct horse battery staple"
+NEW_PASSWORD = "tangerine umbrella sundial"
 
 
 async def make_user(session: AsyncSession, **changes: Any) -> User:
@@ -50,7 +51,16 @@ async def get_bearer(client: AsyncClient, email: str = EMAIL) -> dict[str, str]:
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
 
-def mailed_token(mailbox: Mailbox, to: HasEmail | str = EMAIL) -> str:
-    """The token in the latest e-mail to this address."""
-    link = mailbox.to(to).latest.link("/verify-email")
+async def forget_password(client: AsyncClient, email: str = EMAIL) -> Response:
+    return await client.post("/api/v1/auth/forgot-password", json={"email": email})
+
+
+async def reset_password(client: AsyncClient, token: str, password: str = NEW_PASSWORD) -> Response:
+    body = {"token": token, "password": password}
+    return await client.post("/api/v1/auth/reset-password", json=body)
+
+
+def mailed_token(mailbox: Mailbox, to: HasEmail | str = EMAIL, page: str = "/verify-email") -> str:
+    """The token in the latest e-mail to this address, which leads to this page."""
+    link = mailbox.to(to).latest.link(page)
     return parse_qs(urlsplit(link).query)["token"][0]

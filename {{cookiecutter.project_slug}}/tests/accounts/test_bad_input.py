@@ -112,6 +112,11 @@ async def test_the_two_spellings_of_an_international_domain_are_one(
         pytest.param("full_name", "Ada\r\nBcc: eve@example.com", id="line break in name"),
         pytest.param("full_name", "Ada\u202e", id="bidi override in name"),
         pytest.param("full_name", "You won: https://evil.example", id="link in name"),
+        pytest.param("full_name", "Visit evil.com/claim now", id="address in name"),
+        pytest.param("full_name", "Visit evil.com now", id="domain in name"),
+        pytest.param("full_name", "Visit evil\uff0ecom now", id="domain with a wide dot in name"),
+        pytest.param("full_name", "Write to eve@localhost", id="mailbox in name"),
+        pytest.param("full_name", "and/or", id="slash in name"),
         pytest.param("full_name", None, id="null name"),
         pytest.param("full_name", {"a": 1}, id="object as name"),
         pytest.param("nickname", "Ada", id="unknown field"),
@@ -128,6 +133,25 @@ async def test_a_bad_field_is_named(
     else:
         assert_refused(answer, field=field)
     await assert_nobody_is_registered(session)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "J. R. R. Tolkien",
+        "J.R. Smith",
+        "O'Brien",
+        "Dr. No",
+        "St. John",
+        "Nguyễn Văn A.",
+        "山田 太郎",
+    ],
+)
+async def test_a_dot_in_a_name_makes_no_link_of_it(
+    client: AsyncClient, session: AsyncSession, name: str
+) -> None:
+    assert (await register(client, full_name=name)).status_code == 202
+    assert [user.full_name for user in (await session.exec(select(User))).all()] == [name]
 
 
 @pytest.mark.parametrize("missing", ["email", "password"])
@@ -183,6 +207,9 @@ async def test_a_refusal_repeats_no_password(client: AsyncClient) -> None:
         ("verify-email", {}),
         ("resend-verification", {"email": "ada"}),
         ("resend-verification", {"email": "ada@example.com\0"}),
+        ("forgot-password", {"email": "ada"}),
+        ("reset-password", {"token": "a\0b", "password": PASSWORD}),
+        ("reset-password", {"token": "x" * 43, "password": "short"}),
         ("login", {"email": EMAIL, "password": "x" * 10_000}),
         ("login", {"email": "ada\0@example.com", "password": PASSWORD}),
         ("login", {"email": EMAIL}),

@@ -1,13 +1,16 @@
 """The pages as a browser without JavaScript sees them."""
 
 import re
+from datetime import timedelta
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
 
+from app.accounts import dependencies
 from app.accounts.pages import local_path
+from app.ratelimit import Limit
 from app.settings import settings
 from tests.mailbox import Mailbox
 
@@ -163,15 +166,22 @@ async def test_a_wrong_password_is_told_in_the_form(
     assert "another password" not in response.text
 
 
-async def test_an_address_that_is_not_verified_is_offered_another_link(
+async def test_whoever_can_not_sign_in_is_shown_two_ways_out(
+    client: httpx2.AsyncClient,
+) -> None:
+    assert "/resend-verification" not in (await client.get("/login")).text
+
+    response = await sign_in(client, "whatever it was")
+
+    assert response.status_code == 401
+    assert 'href="/forgot-password"' in response.text
+    assert 'href="/resend-verification"' in response.text
+
+
+async def test_the_confirmation_can_be_sent_again(
     client: httpx2.AsyncClient, mailbox: Mailbox
 ) -> None:
     await register(client)
-
-    response = await sign_in(client)
-
-    assert response.status_code == 403
-    assert "Send the link again" in response.text
     before = len(mailbox)
     response = await client.post("/resend-verification", data={"email": ADDRESS})
     assert (response.status_code, response.headers["location"]) == (303, "/register/done")
@@ -189,6 +199,29 @@ async def test_too_many_attempts_are_told_in_the_form(
     assert response.status_code == 429
     assert int(response.headers["retry-after"]) > 0
     assert 'value="slow@example.com"' in input_of(response.text, "email")
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/register", REGISTRATION),
+        ("/resend-verification", {"email": ADDRESS}),
+        ("/forgot-password", {"email": ADDRESS}),
+    ],
+)
+async def test_every_form_that_is_sent_too_often_says_when_to_try_again(
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch, path: str, form: dict[str, str]
+) -> None:
+    monkeypatch.setattr(settings, "rate_limits", True)
+    for limit in ("REGISTRATIONS_FROM_ONE_CLIENT", "EMAIL_REQUESTS_FROM_ONE_CLIENT"):
+        monkeypatch.setattr(dependencies, limit, Limit(f"test{path}", 1, per=timedelta(hours=1)))
+
+    await client.post(path, data=form)
+    response = await client.post(path, data=form)
+
+    assert response.status_code == 429
+    assert int(response.headers["retry-after"]) > 0
+    assert f'value="{ADDRESS}"' in input_of(response.text, "email")
 
 
 async def test_asking_for_a_link_never_tells_who_is_registered(client: httpx2.AsyncClient) -> None:

@@ -6,10 +6,11 @@ import time_machine
 from httpx2 import AsyncClient
 
 from app import ratelimit
+from app.accounts import dependencies, limits
 from app.accounts.models import User
 from app.ratelimit import Limit, TooManyAttempts, allows, check, network
 from app.settings import settings
-from tests.accounts.fixtures import EMAIL, log_in, register
+from tests.accounts.fixtures import EMAIL, forget_password, log_in, register
 from tests.mailbox import Mailbox
 
 TWICE_A_MINUTE = Limit("test", 2, per=timedelta(minutes=1))
@@ -109,8 +110,6 @@ async def test_one_client_cannot_register_without_end(
     codes = [(await register(client, password="short")).status_code for _ in range(3)]
     assert codes == [422] * 3
 
-    from app.accounts import dependencies
-
     monkeypatch.setattr(dependencies, "REGISTRATIONS_FROM_ONE_CLIENT", TWICE_A_MINUTE)
     codes = [(await register(client)).status_code for _ in range(3)]
     assert codes == [202, 202, 429]
@@ -127,3 +126,47 @@ async def test_a_mailbox_is_spared_without_a_word(client: AsyncClient, mailbox: 
 
     assert {answer.status_code for answer in answers} == {202}
     assert len(mailbox) == 5
+
+
+async def test_one_client_uses_up_less_than_a_third_of_what_an_account_allows(
+    client: AsyncClient, user: User, clock: time_machine.Traveller
+) -> None:
+    codes = []
+    for _ in range(12):
+        codes += [(await log_in(client, password="wrong guess")).status_code for _ in range(5)]
+        clock.shift(timedelta(minutes=2))
+
+    assert codes.count(401) == 30
+    left = [await allows(limits.SIGN_INS_TO_ONE_ACCOUNT, EMAIL) for _ in range(100)]
+    assert left.count(True) == 70
+
+
+async def test_one_client_cannot_try_a_password_on_every_account(
+    client: AsyncClient, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SIGN_INS_FROM_ONE_CLIENT", TWICE_A_MINUTE)
+
+    emails = [f"user{n}@example.com" for n in range(3)]
+    codes = [(await log_in(client, email)).status_code for email in emails]
+
+    assert codes == [401, 401, 429]
+
+
+async def test_a_mailbox_is_spared_links_to_reset_a_password_too(
+    client: AsyncClient, user: User, mailbox: Mailbox
+) -> None:
+    answers = [await forget_password(client) for _ in range(8)]
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert len(mailbox) == 5
+
+
+async def test_one_client_cannot_ask_for_links_without_end(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dependencies, "EMAIL_REQUESTS_FROM_ONE_CLIENT", TWICE_A_MINUTE)
+
+    emails = [f"user{n}@example.com" for n in range(3)]
+    codes = [(await forget_password(client, email)).status_code for email in emails]
+
+    assert codes == [202, 202, 429]

@@ -67,7 +67,7 @@ async def test_a_token_works_until_it_expires(client: AsyncClient, token: str) -
 async def test_an_expired_token_is_refused(client: AsyncClient, token: str) -> None:
     with time_machine.travel(utcnow() + LIFETIMES[Purpose.VERIFY_EMAIL] + timedelta(minutes=1)):
         assert (await verify(client, token)).status_code == 400
-    assert (await log_in(client)).status_code == 403
+    assert (await log_in(client)).status_code == 401
 
 
 @pytest.mark.parametrize("foreign", ["nonsense", "e\u0301", "eyJhbGciOiJub25lIn0.e30.", "A" * 43])

@@ -24,11 +24,11 @@ def register(page: "Page", email: str) -> None:
     page.get_by_role("heading", name="Check your inbox").wait_for()
 
 
-def follow_link_in_mail(page: "Page", email: str) -> "Page":
+def follow_link_in_mail(page: "Page", email: str, button: str = "Confirm") -> "Page":
     """Open the newest mail to this address, and press its button; it opens a new tab."""
     page.get_by_role("link").filter(has_text=email).first.click()
     with page.expect_popup() as popup:
-        page.frame_locator("iframe").get_by_role("link", name="Confirm").click()
+        page.frame_locator("iframe").get_by_role("link", name=button).first.click()
     return popup.value
 
 
@@ -76,8 +76,8 @@ def test_the_keyboard_is_enough(open_browser: OpenBrowser) -> None:
     register(page, email)
     page.goto("/dev/mailbox")
     tab = follow_link_in_mail(page, email)
-    tab.get_by_role("button", name="Confirm my address").wait_for()
-    tab.keyboard.press("Enter")  # the button has the focus
+    tab.get_by_role("button", name="Confirm my address").and_(tab.locator(":focus")).wait_for()
+    tab.keyboard.press("Enter")
     tab.get_by_text("Your address is confirmed").wait_for()
 
     tab.keyboard.type(email)
@@ -88,6 +88,30 @@ def test_the_keyboard_is_enough(open_browser: OpenBrowser) -> None:
     tab.get_by_role("heading", name="Hello, Anna Lindqvist").wait_for()
     tab.keyboard.press("Tab")
     assert tab.locator(":focus").inner_text() == "Skip to the content"
+
+
+def test_a_forgotten_password_is_replaced(open_browser: OpenBrowser) -> None:
+    email = "forgetful@example.com"
+    page = open_browser(java_script_enabled=False)
+    register(page, email)
+
+    page.goto("/login")
+    page.get_by_role("link", name="Forgot your password?").click()
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_role("button", name="Send me a link").click()
+    page.get_by_role("link", name="Open the development mailbox").click()
+    subject = "Choose a new password"
+    while not page.get_by_role("link").filter(has_text=email).filter(has_text=subject).count():
+        page.reload()
+    tab = follow_link_in_mail(page, email, button="Choose")
+    tab.get_by_label("New password").fill("five grey geese at dusk")
+    tab.get_by_role("button", name="Set the new password").click()
+
+    tab.get_by_text("Your new password is set").wait_for()
+    tab.get_by_label("E-mail address").fill(email)
+    tab.get_by_label("Password").fill("five grey geese at dusk")
+    tab.get_by_role("button", name="Sign in").click()
+    tab.get_by_role("heading", name="Hello, Anna Lindqvist").wait_for()
 
 
 def test_the_documentation_of_the_api_signs_in(open_browser: OpenBrowser) -> None:
@@ -105,9 +129,12 @@ def test_the_documentation_of_the_api_signs_in(open_browser: OpenBrowser) -> Non
     page.locator(".modal-ux button.authorize").click()
 
     page.locator(".modal-ux").get_by_text("Authorized").wait_for()
+    assert page.evaluate("localStorage.length") == 0
 
 
-@pytest.mark.parametrize("path", ["/", "/register", "/login", "/dev/mailbox"])
+@pytest.mark.parametrize(
+    "path", ["/", "/register", "/login", "/forgot-password", "/reset-password", "/dev/mailbox"]
+)
 def test_no_page_is_wider_than_a_phone(open_browser: OpenBrowser, path: str) -> None:
     page = open_browser(viewport={"width": 320, "height": 640})
     page.goto(path)

@@ -192,6 +192,50 @@ async def test_a_message_of_another_program_is_shown_too(
     assert (await client.get(f"/dev/mailbox/{only_id(folder)}/frame")).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"",
+        b"To: a@[\n\nhello",
+        b"Message-ID: <\n\nhello",
+        b"Content-Type: text/plain; charset=nonsense\n\nhello \xe4",
+        b"Content-Type: text/html; charset=punycode\n\nhello \xe4",
+        b"Content-Type: text/plain; charset=utf-7\n\nhello +2AA-",
+        b"Subject: \xff\n\nhello",
+    ],
+)
+async def test_a_message_that_can_not_be_read_is_shown_with_its_source(
+    client: httpx2.AsyncClient, folder: Path, source: bytes
+) -> None:
+    id_ = "0" * 32
+    (folder / f"{id_}.eml").write_bytes(source)
+    await note()
+    page = (await client.get("/dev/mailbox")).text
+    assert "Ann, a note" in page
+    assert id_ in page
+    for view in ("html", "text", "links", "headers", "source"):
+        shown = await client.get(f"/dev/mailbox/{id_}", params={"view": view})
+        assert shown.status_code == 200
+    assert "hello" in shown.text or not source
+    assert (await client.get(f"/dev/mailbox/{id_}/frame")).status_code == 200
+
+
+async def test_the_previews_are_listed_with_their_subjects(client: httpx2.AsyncClient) -> None:
+    page = (await client.get("/dev/emails")).text
+    assert f"E-mail from {settings.project_name} works" in page
+    assert "{project_name}" not in page
+
+
+async def test_in_development_every_page_leads_to_mailbox_and_previews(
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "environment", "development")
+    page = (await client.get("/")).text
+    footer = page[page.index("<footer") :]
+    assert 'href="/dev/mailbox"' in footer
+    assert 'href="/dev/emails"' in footer
+
+
 async def test_every_email_has_a_preview(client: httpx2.AsyncClient) -> None:
     overview = (await client.get("/dev/emails")).text
     names = re.findall(r'href="/dev/emails/(\w+)"', overview)

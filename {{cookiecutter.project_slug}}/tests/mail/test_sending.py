@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from app.database import utcnow
 from app.mail import send
 from app.settings import settings
 from app.tasks import JobStatus, task
@@ -21,7 +22,7 @@ async def send_notes(people: list[str]) -> None:
 
 
 def job(*people: str) -> ClaimedJob:
-    return ClaimedJob(uuid4(), send_notes.name, {"people": list(people)}, 1, 8, None)
+    return ClaimedJob(uuid4(), send_notes.name, {"people": list(people)}, 1, 8, None, utcnow())
 
 
 async def attempt(job: ClaimedJob) -> Outcome:

@@ -1,7 +1,9 @@
 import asyncio
+import re
 import ssl
 import subprocess
 import sys
+import traceback
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -111,6 +113,18 @@ async def test_4xx_may_pass(command: str) -> None:
     async with running(SmtpServer({command: "451 4.7.1 Greylisted, come back"})) as server:
         with pytest.raises(TemporaryMailError, match=r"^451 4\.7\.1 Greylisted, come back$"):
             await send(server)
+
+
+@pytest.mark.parametrize("code", [451, 550])
+@pytest.mark.parametrize("command", ["RCPT", "DATA"])
+async def test_no_address_and_no_link_gets_into_a_log(command: str, code: int) -> None:
+    words = "<ann@example.com>: ann@example.com, bob@example.com; http://x/?token=s3cret no"
+    async with running(SmtpServer({command: f"{code} {words}"})) as server:
+        with pytest.raises((TemporaryMailError, PermanentMailError)) as error:
+            await send(server)
+    told = "".join(traceback.format_exception(error.value))
+    assert f"{code} <address>: <address>, <address>; http://x/?token=… no" in told
+    assert not re.search(r"ann@|bob@|s3cret", told)
 
 
 async def test_a_final_refusal_stays_one_when_the_server_hangs_up_after_it() -> None:

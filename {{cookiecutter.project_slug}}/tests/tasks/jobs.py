@@ -1,11 +1,16 @@
 """Tasks that leave a trace in a file, for this process and for those that tests kill."""
 
 import asyncio
+import functools
 import os
 import signal
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
 
 from app.tasks import Discard, Retry, current_job, task
 
@@ -53,6 +58,30 @@ async def broken() -> None:
 @task(max_attempts=3)
 async def retrying(seconds: int) -> None:
     raise Retry("not yet", after=timedelta(seconds=seconds))
+
+
+@task
+async def retrying_in_a_century() -> None:
+    raise Retry(after=timedelta(days=4_000_000))
+
+
+def plainly_decorated(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+@task
+@plainly_decorated
+async def decorated(path: str) -> None:
+    await asyncio.sleep(0)
+    write(path, "ran")
+
+
+@task
+async def secretive(password: SecretStr) -> None: ...
 
 
 @task

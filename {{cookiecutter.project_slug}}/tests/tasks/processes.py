@@ -54,7 +54,7 @@ def is_claim(statement: str) -> bool:
 
 
 def is_settlement(statement: str) -> bool:
-    return statement.startswith("UPDATE jobs") and "RETURNING" not in statement
+    return statement.startswith("UPDATE jobs") and "error=" in statement and "CASE" not in statement
 
 
 class DyingWorker(Worker):

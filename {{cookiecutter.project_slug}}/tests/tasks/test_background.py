@@ -125,6 +125,42 @@ async def test_one_that_raises_harms_no_other_and_no_later_request() -> None:
     assert sorted(log) == ["ZeroDivisionError"] * 4 + ["fine"] * 2
 
 
+async def test_what_asks_to_exit_does_not_end_the_server() -> None:
+    log: list[str] = []
+
+    async def leave() -> None:
+        raise SystemExit(7)
+
+    async def route(background: Background) -> str:
+        background.now(leave)
+        background.after_response(leave)
+        background.after_response(log.append, "fine")
+        return "ok"
+
+    async with serving(route) as client:
+        assert (await client.get("/route")).status_code == 200
+    assert log == ["fine"]
+
+
+async def test_a_mounted_application_shares_the_runner() -> None:
+    log: list[str] = []
+    mounted = FastAPI()
+
+    @mounted.get("/route")
+    async def route(background: Background) -> str:
+        background.after_response(log.append, "ran")
+        return "ok"
+
+    app = FastAPI()
+    app.mount("/mounted", mounted)
+    app.add_middleware(BackgroundMiddleware)
+    app.state.background = BackgroundRunner()
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://testserver") as client:
+        assert (await client.get("/mounted/route")).status_code == 200
+    await app.state.background.join()
+    assert log == ["ran"]
+
+
 async def test_an_error_handler_may_be_async_and_gets_the_error() -> None:
     log: list[Exception] = []
 

@@ -1,14 +1,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.tasks import Job, JobStatus, task
+from app.tasks import Job, JobStatus, engines, task
 from app.tasks.task import get_task
 from app.tasks.worker import run_now
-from tests.tasks.jobs import slow, trace
+from tests.tasks.jobs import secretive, slow, trace
 
 
 async def test_a_job_is_a_row_of_the_callers_transaction(session: AsyncSession) -> None:
@@ -92,3 +92,20 @@ def test_a_task_can_be_called_as_the_function_it_is() -> None:
 
 def test_tasks_of_the_slices_are_found_by_name() -> None:
     assert get_task("app.accounts.tasks.send_welcome_email").queue == "mail"
+
+
+async def test_what_json_cannot_carry_fails_in_the_callers_face(session: AsyncSession) -> None:
+    with pytest.raises(TypeError, match="would not be the same"):
+        await secretive.enqueue(session, SecretStr("hidden"))
+
+
+async def test_an_engine_that_fails_does_not_fail_the_commit(
+    session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_jobs: object) -> None:
+        raise RuntimeError("broker away")
+
+    monkeypatch.setattr(engines.current(), "committed", fail)
+    await trace.enqueue(session, "x", "y")
+    await session.commit()
+    assert len((await session.exec(select(Job))).all()) == 1

@@ -121,3 +121,14 @@ def test_backoff_doubles_up_to_an_hour_with_jitter() -> None:
         assert 0.8 * nominal <= delay.total_seconds() <= 1.2 * nominal
     assert len({backoff(1) for _ in range(10)}) > 1
     assert backoff(10_000) <= 1.2 * LONGEST_DELAY
+
+
+async def test_a_wish_to_wait_for_a_century_is_cut_down(ran: Ran) -> None:
+    job = await ran(jobs.retrying_in_a_century)
+    assert timedelta(days=364) < job.run_after - utcnow() <= timedelta(days=365)
+
+
+async def test_an_async_task_behind_a_plain_decorator_does_run(ran: Ran, tmp_path: Path) -> None:
+    job = await ran(jobs.decorated, str(tmp_path / "log"))
+    assert job.status == JobStatus.SUCCESSFUL
+    assert jobs.lines(tmp_path / "log") == ["ran"]

@@ -3,19 +3,21 @@
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from datetime import timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
+from sqlalchemy.exc import OperationalError
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.database import Session, utcnow
-from app.tasks import Job, JobStatus, engines
+from app.database import Session, engine, utcnow
+from app.tasks import Job, JobStatus, engines, queue, worker
+from app.tasks.queue import Outcome
 from app.tasks.worker import Worker
 from tests.tasks import jobs, processes
 from tests.tasks.conftest import until
@@ -67,14 +69,17 @@ async def test_a_worker_takes_no_more_than_it_can_run(
         assert statuses == {JobStatus.RUNNING: 2, JobStatus.READY: 1}
 
 
-async def test_commit_wakes_the_engine_of_this_process(tmp_path: Path) -> None:
-    engine = engines.current()
-    await engine.start()
+async def test_commit_wakes_the_engine_of_this_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "POLL", timedelta(hours=1))
+    started = engines.current()
+    await started.start()
     async with Session() as session:
         await jobs.trace.enqueue(session, str(tmp_path / "log"), "x")
         await session.commit()
     await until(all_finished)
-    await engine.stop()
+    await started.stop()
     assert jobs.lines(tmp_path / "log") == ["x"]
 
 
@@ -130,7 +135,7 @@ async def test_a_worker_that_lost_its_lease_stops_and_changes_nothing(
 ) -> None:
     job = await jobs.slow.enqueue(session, str(tmp_path / "log"), 60.0)
     await session.commit()
-    async with working(Worker(lease=timedelta(milliseconds=300))) as worker:
+    async with working(Worker(lease=timedelta(milliseconds=300))) as its_worker:
         await until(lambda: jobs.lines(tmp_path / "log") == ["begun"])
         await session.exec(
             update(Job).values(
@@ -139,7 +144,7 @@ async def test_a_worker_that_lost_its_lease_stops_and_changes_nothing(
         )
         await session.commit()
 
-        await until(lambda: not worker._running)
+        await until(lambda: not its_worker._running)
     stolen = await job_of(job.id)
     assert (stolen.worker, stolen.attempts, stolen.status) == ("another", 2, JobStatus.RUNNING)
     assert jobs.lines(tmp_path / "log") == ["begun"]
@@ -194,10 +199,113 @@ async def test_a_hanging_thread_does_not_hold_up_sigterm_nor_run_twice(
     assert job.lease_expires_at
 
 
-@pytest.mark.parametrize("times", [1, 5])
-async def test_waking_a_worker_for_nothing_is_harmless(times: int) -> None:
-    async with working(Worker()) as worker:
-        for _ in range(times):
-            worker.wake()
-            await asyncio.sleep(0)
-    assert await all_finished()
+@contextmanager
+def database_away() -> Iterator[None]:
+    """No statement reaches the database, as far as this process can tell."""
+
+    def refuse(*_: object) -> None:
+        raise OperationalError("connection refused", None, Exception())
+
+    event.listen(engine.sync_engine, "before_cursor_execute", refuse)
+    try:
+        yield
+    finally:
+        event.remove(engine.sync_engine, "before_cursor_execute", refuse)
+
+
+async def test_what_finished_while_the_database_was_away_does_not_run_again(
+    session: AsyncSession, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    for _ in range(3):
+        await jobs.slow.enqueue(session, str(log), 0.2)
+    await session.commit()
+    lease = timedelta(milliseconds=600)
+    async with working(Worker(lease=lease)), working(Worker(lease=lease)):
+        await until(lambda: jobs.lines(log).count("begun") == 3)
+        with database_away():
+            await asyncio.sleep(2 * lease.total_seconds())
+        await until(all_finished)
+    assert Counter(jobs.lines(log)) == {"begun": 3, "finished": 3}
+
+
+async def test_an_unforeseen_error_does_not_end_the_worker(
+    session: AsyncSession, tmp_path: Path
+) -> None:
+    await jobs.trace.enqueue(session, str(tmp_path / "log"), "x")
+    await session.commit()
+    refusals = iter([KeyError("a bug"), ValueError("another")])
+
+    def fail_at_first(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("UPDATE jobs") and (error := next(refusals, None)):
+            raise error
+
+    event.listen(engine.sync_engine, "before_cursor_execute", fail_at_first)
+    try:
+        async with working(Worker(lease=timedelta(milliseconds=300))):
+            await until(all_finished)
+    finally:
+        event.remove(engine.sync_engine, "before_cursor_execute", fail_at_first)
+    assert jobs.lines(tmp_path / "log") == ["x"]
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {"worker": "another"},
+        {"status": JobStatus.READY},
+        {"started_at": datetime(2020, 1, 1, tzinfo=UTC)},
+    ],
+)
+async def test_an_outcome_counts_only_for_the_claim_that_it_is_of(
+    session: AsyncSession, job_of: JobOf, moved: dict[str, object]
+) -> None:
+    job = await jobs.trace.enqueue(session, "x", "y")
+    await session.commit()
+    async with engine.begin() as connection:
+        [claimed] = await queue.claim(connection, "me", 1, lease=timedelta(minutes=1))
+    await session.exec(update(Job).values(**moved))
+    await session.commit()
+    async with engine.begin() as connection:
+        await queue.settle(connection, "me", [Outcome(claimed, JobStatus.SUCCESSFUL)])
+    assert (await job_of(job.id)).status != JobStatus.SUCCESSFUL
+
+
+async def test_a_row_that_somebody_has_locked_is_still_the_workers_own(
+    session: AsyncSession,
+) -> None:
+    await jobs.trace.enqueue(session, "x", "y")
+    await session.commit()
+    async with engine.begin() as connection:
+        [claimed] = await queue.claim(connection, "me", 1, lease=timedelta(minutes=1))
+    if engine.dialect.name == "postgresql":  # SQLite has no locks on rows
+        await session.exec(select(Job).with_for_update())
+    async with engine.begin() as connection:
+        kept = await queue.renew(connection, "me", [claimed.id], lease=timedelta(minutes=1))
+    assert kept == {claimed.id}
+
+
+async def test_a_job_that_still_runs_here_is_not_claimed_again(session: AsyncSession) -> None:
+    job = await jobs.trace.enqueue(session, "x", "y")
+    await session.commit()
+    minute = timedelta(minutes=1)
+    async with engine.begin() as connection:
+        assert await queue.claim(connection, "me", 1, lease=minute, but=[job.id]) == []
+        assert len(await queue.claim(connection, "me", 1, lease=minute)) == 1
+
+
+async def test_a_worker_that_crashes_ends_the_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+
+    async def crash(self: Worker) -> None:
+        raise RuntimeError("a bug in the loop itself")
+
+    monkeypatch.setattr(Worker, "run", crash)
+    started = engines.current()
+    await started.start()
+    await stopped.wait()
+    asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+    await started.stop()

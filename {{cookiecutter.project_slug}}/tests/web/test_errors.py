@@ -80,7 +80,7 @@ async def test_a_thousand_unknown_fields_do_not_get_a_thousand_messages(
     [
         (b'{"email": ', 400),
         (b"\xff\xfe", 400),
-        (b"[" * 100_000, 400),
+        (b"[" * 50_000, 400),
         (b'{"count": ' + b"9" * 5000 + b"}", 400),
         (b"", 422),
         (b"null", 422),

@@ -4,7 +4,7 @@ import httpx2
 import pytest
 
 from app.settings import settings
-from app.web.middleware import MAX_BODY
+from app.web.middleware import MAX_BODY, UPLOADS
 
 BODY = {"email": "anna@example.com", "password": "correct horse battery"}
 
@@ -49,6 +49,10 @@ async def test_our_own_pages_and_programs_may_post(
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
         {"Origin": "https://shop.example.evil.example"},
+        {"Origin": "http://["},
+        {"Origin": "http://[::1"},
+        {"Origin": "http://x]"},
+        {"Origin": "null", "Host": ""},
         {"Sec-Fetch-Site": "cross-site", "Authorization": "Basic YTpi"},
     ],
 )
@@ -84,6 +88,17 @@ async def test_a_body_that_grows_too_long_is_refused(web: httpx2.AsyncClient) ->
     assert response.status_code == 413
 
 
+async def test_a_path_that_takes_uploads_may_be_given_more(
+    web: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(UPLOADS, "/api/orders", 2 * MAX_BODY)
+
+    for size, status in ((MAX_BODY + 1, 422), (2 * MAX_BODY + 1, 413)):
+        note = " " * size
+        response = await web.post("/api/orders", json={"note": note[: size - len('{"note":""}')]})
+        assert response.status_code == status
+
+
 async def test_a_form_that_is_too_long_is_refused(web: httpx2.AsyncClient) -> None:
     response = await web.post("/form", data={"password": "x" * (MAX_BODY + 1)})
 
@@ -93,3 +108,39 @@ async def test_a_form_that_is_too_long_is_refused(web: httpx2.AsyncClient) -> No
 @pytest.mark.parametrize("path", ["/", "/login", "/healthz", "/static/app.css"])
 async def test_head_is_answered_where_get_is(client: httpx2.AsyncClient, path: str) -> None:
     assert (await client.head(path)).status_code == 200
+
+
+def multipart(email: bytes) -> bytes:
+    head = b'--B\r\nContent-Disposition: form-data; name="email"\r\n\r\n'
+    return head + email + b"\r\n--B--\r\n"
+
+
+@pytest.mark.parametrize("path", ["/form", "/nowhere"])
+@pytest.mark.parametrize("charset", ["undefined", "punycode", "unicode_escape", '"UTF-7"', "x"])
+async def test_a_form_in_a_strange_encoding_is_refused(
+    web: httpx2.AsyncClient, path: str, charset: str
+) -> None:
+    response = await web.post(
+        path,
+        content=multipart(b"\\ud800\xff"),
+        headers={"Content-Type": f"multipart/form-data; boundary=B; charset={charset}"},
+    )
+
+    assert response.status_code == 415
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("charset", ["", "; charset=utf-8", '; charset="UTF-8"'])
+async def test_a_multipart_form_is_read_as_utf8(web: httpx2.AsyncClient, charset: str) -> None:
+    response = await web.post(
+        "/form",
+        content=multipart("Zoë".encode()),
+        headers={"Content-Type": f"Multipart/Form-Data; boundary=B{charset}"},
+    )
+
+    assert response.json()["values"] == {"email": "Zoë"}
+
+
+@pytest.mark.parametrize("path", ["/api/orders", "/api/sold-out", "/api/secret", "/api/nothing"])
+async def test_what_the_api_answers_is_kept_by_no_cache(web: httpx2.AsyncClient, path: str) -> None:
+    assert (await web.get(path)).headers["cache-control"] == "no-store"

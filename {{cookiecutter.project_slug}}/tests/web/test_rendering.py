@@ -62,7 +62,16 @@ async def test_static_files_are_cached_for_as_long_as_they_stay_the_same(
 
     assert response.status_code == 200
     assert "immutable" in response.headers["cache-control"]
-    assert (await web.get("/static/app.css")).headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize("query", ["", "?v=", "?v=0123456789ab", f"{static('app.css')[-15:]}&x"])
+async def test_a_static_file_of_another_version_is_not_cached(
+    web: httpx2.AsyncClient, query: str
+) -> None:
+    response = await web.get(f"/static/app.css{query}")
+
+    assert response.status_code == 200
+    assert response.headers["cache-control"] == "no-cache"
 
 
 def test_a_static_file_that_is_not_there_is_noticed_at_once() -> None:

@@ -38,10 +38,16 @@ class Engine(Protocol):
 
 
 def on_sigterm(stop: Callable[[], None]) -> None:
-    """Call `stop` on SIGTERM and Ctrl+C, instead of ending at once."""
+    """Call `stop` on SIGTERM and Ctrl+C, instead of ending at once; a second one does end."""
     loop = asyncio.get_running_loop()
+
+    def stop_once() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+        stop()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, stop_once)
 
 
 @cache

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Sequence
+
+import structlog
 
 from app.tasks import engines
 from app.tasks.commits import JobRef
 from app.tasks.schedule import Scheduler
 from app.tasks.worker import Worker
+
+log = structlog.get_logger(__name__)
 
 
 class Engine:
@@ -23,12 +29,14 @@ class Engine:
             asyncio.create_task(self._worker.run(), name="worker"),
             asyncio.create_task(self._scheduler.run(), name="scheduler"),
         ]
+        for running in self._running:
+            running.add_done_callback(_end_if_it_failed)
 
     async def stop(self) -> None:
         if self._worker and self._scheduler:
             self._scheduler.stop()
             self._worker.stop()
-            await asyncio.gather(*self._running)
+            await asyncio.gather(*self._running, return_exceptions=True)
         self._worker = self._scheduler = None
 
     def committed(self, jobs: Sequence[JobRef]) -> None:
@@ -39,3 +47,10 @@ class Engine:
         self._worker = Worker()
         engines.on_sigterm(self._worker.stop)
         await self._worker.run()
+
+
+def _end_if_it_failed(running: asyncio.Task[None]) -> None:
+    """A server that looks healthy and runs no job is worse than one that is started anew."""
+    if not running.cancelled() and (error := running.exception()):
+        log.critical("background work has stopped; ending the server", exc_info=error)
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -8,7 +8,6 @@ SwaggerUIBundle({
   url: root.dataset.openapiUrl,
   domNode: root,
   deepLinking: true,
-  persistAuthorization: true,
   tryItOutEnabled: true,
   validatorUrl: null,
 });

@@ -1,0 +1,33 @@
+"""How often a password may be tried, and how often a stranger can have a mailbox written to."""
+
+from datetime import timedelta
+
+from app import ratelimit
+from app.ratelimit import Limit
+
+# A common password tried on many accounts, and what its hashes cost us. An office is one client.
+SIGN_INS_FROM_ONE_CLIENT = Limit("sign-in-client", 300, per=timedelta(hours=1))
+# A person mistypes a few times; a guesser is left with 720 tries a day, and with less than a
+# third of what an account allows to all clients together: alone they can't make its owner wait.
+SIGN_INS_FROM_ONE_CLIENT_TO_ONE_ACCOUNT = (
+    Limit("sign-in-minute", 10, per=timedelta(minutes=1)),
+    Limit("sign-in-hour", 30, per=timedelta(hours=1)),
+)
+# A guesser with many addresses is slowed down as well, at the price that the owner may have to
+# wait for as long as that goes on.
+SIGN_INS_TO_ONE_ACCOUNT = Limit("sign-in-account", 100, per=timedelta(hours=1))
+# Above it the mailbox is spared, silently: the answer is the same for every address.
+VERIFICATION_EMAILS = Limit("verification-email", 5, per=timedelta(hours=1))
+RESET_PASSWORD_EMAILS = Limit("reset-password-email", 5, per=timedelta(hours=1))
+
+
+async def check_sign_in(ip: str, email: str) -> None:
+    """Count one try to sign in; raises TooManyAttempts.
+
+    The client's limits come first: what they refuse takes nothing from the account's.
+    """
+    client = ratelimit.network(ip)
+    await ratelimit.check(SIGN_INS_FROM_ONE_CLIENT, client)
+    for limit in SIGN_INS_FROM_ONE_CLIENT_TO_ONE_ACCOUNT:
+        await ratelimit.check(limit, client, email)
+    await ratelimit.check(SIGN_INS_TO_ONE_ACCOUNT, email)
