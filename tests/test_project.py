@@ -60,9 +60,11 @@ def test_lint_format_and_types_are_clean_in_place(
     succeed("mypy", "--cache-dir", tmp_path, cwd=template / APP, env=in_place)
 
 
-def test_the_tests_pass_in_place(template: Path, in_place: Env, services: list[str]) -> None:
+def test_the_tests_pass_in_place_and_on_postgresql(
+    template: Path, in_place: Env, services: list[str]
+) -> None:
     succeed(
-        *("python", "-m", "pytest", "-p", "no:cacheprovider", *services),
+        *("python", "-m", "pytest", "-p", "no:cacheprovider", "--database=postgresql", *services),
         cwd=template / APP,
         env=in_place,
         timeout=600,
