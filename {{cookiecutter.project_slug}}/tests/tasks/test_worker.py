@@ -218,9 +218,9 @@ async def test_what_finished_while_the_database_was_away_does_not_run_again(
 ) -> None:
     log = tmp_path / "log"
     for _ in range(3):
-        await jobs.slow.enqueue(session, str(log), 0.2)
+        await jobs.slow.enqueue(session, str(log), 0.5)
     await session.commit()
-    lease = timedelta(milliseconds=600)
+    lease = timedelta(seconds=1.5)
     async with working(Worker(lease=lease)), working(Worker(lease=lease)):
         await until(lambda: jobs.lines(log).count("begun") == 3)
         with database_away():
