@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
@@ -24,11 +23,14 @@ def slices() -> list[str]:
 
 
 def modules(name: str) -> Iterator[ModuleType]:
-    """Import and yield `app.<slice>.<name>` for every slice that has such a module."""
+    """Import and yield `app.<slice>.<name>` of every slice, and what ends in `_<name>`.
+
+    So a `pages.py` that has grown too long becomes `pages.py` and `password_pages.py`.
+    """
     for slice_ in slices():
-        dotted = f"app.{slice_}.{name}"
-        if find_spec(dotted):
-            yield import_module(dotted)
+        for module in iter_modules([str(Path(app.__path__[0], slice_))]):
+            if module.name == name or module.name.endswith(f"_{name}"):
+                yield import_module(f"app.{slice_}.{module.name}")
 
 
 def folders(name: str) -> list[Path]:

@@ -1,22 +1,18 @@
 """Structured logs: readable in development, JSON in production, one request id throughout."""
 
+from __future__ import annotations
+
 import logging
 import re
 import sys
-import time
 from collections.abc import MutableMapping
-from functools import cache
-from typing import Any
-from urllib.parse import quote
-from uuid import uuid4
-
-import structlog
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, cast
 
 from app.settings import settings
 
-log = structlog.get_logger(__name__)
+if TYPE_CHECKING:
+    from structlog.stdlib import BoundLogger
 
 SECRET = re.compile(r"password|token|secret|authorization|cookie|api_?key", re.IGNORECASE)
 TOKEN_IN_URL = re.compile(r"([?&][\w-]*(?:token|key|code)=)[^&\s\"']+", re.IGNORECASE)
@@ -24,12 +20,51 @@ CHATTY = (
     *("aiosqlite", "alembic.runtime.plugins", "asyncio", "httpx", "httpx2"),
     *("multipart", "python_multipart", "watchfiles"),
 )
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def get_logger(name: str) -> BoundLogger:
+    """A structlog logger: `log.info("mail sent", message_id=…)`.
+
+    structlog is imported with the first line that is logged, not with the module: it brings
+    rich and pygments along, a tenth of a second for a command that logs nothing.
+    """
+    return cast("BoundLogger", _Logger(name))
+
+
+class _Logger:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @cached_property
+    def _logger(self) -> Any:
+        import structlog
+
+        return structlog.get_logger(self._name)
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(self._logger, method)
+
+
+def log_context(**values: object) -> None:
+    """Begin anew with these values in every log line of this request or job."""
+    from structlog.contextvars import bind_contextvars, clear_contextvars
+
+    clear_contextvars()
+    bind_contextvars(**values)
+
+
+def request_id() -> str | None:
+    """The id of the request that this code runs for, also within a job that it enqueued."""
+    from structlog.contextvars import get_contextvars
+
+    return get_contextvars().get("request_id")
 
 
 @cache
 def configure_logging() -> None:
     """Send structlog and the standard library's loggers through one chain to stderr, once."""
+    import structlog
+
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -64,20 +99,14 @@ def configure_logging() -> None:
         logging.getLogger(name).propagate = True
     # Its lines hold the query, and so tokens; RequestLog writes one line per request instead.
     logging.getLogger("uvicorn.access").disabled = True
-    for name in (
-        "aiosqlite",
-        "asyncio",
-        "watchfiles",
-        "multipart",
-        "python_multipart",
-        "httpx",
-        "httpx2",
-    ):
+    for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _renderers() -> list[Any]:
     """Tracebacks are without local variables, which would be passwords sooner or later."""
+    import structlog
+
     if settings.is_production:
         as_json = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         return [
@@ -106,44 +135,3 @@ def drop_color_message(
     """Uvicorn says everything twice, the second time for terminals."""
     event.pop("color_message", None)
     return event
-
-
-class RequestLog:
-    """Gives every request an id, keeps it in the log context, and logs one line per request."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
-        started, status = time.perf_counter(), 500
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = request_id
-            await send(message)
-
-        try:
-            await self.app(scope, receive, send_with_id)
-        finally:
-            if scope["path"] not in QUIET and not scope["path"].startswith("/static/"):
-                milliseconds = round((time.perf_counter() - started) * 1000, 1)
-                log.info(
-                    "request",
-                    method=scope["method"],
-                    path=quote(scope["path"]),  # no escape sequence reaches a terminal
-                    status=status,
-                    ms=milliseconds,
-                )
-
-
-QUIET = frozenset({"/healthz", "/readyz"})
-"""Asked every few seconds by machines; their lines would hide the others."""

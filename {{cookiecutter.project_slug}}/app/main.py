@@ -8,13 +8,14 @@ from fastapi import FastAPI
 
 from app.database import engine
 from app.discovery import modules
-from app.logging import RequestLog, configure_logging
+from app.logging import configure_logging
 from app.settings import settings
 from app.tasks import engines
 from app.tasks.background import BackgroundMiddleware, BackgroundRunner
 from app.web import docs, health
 from app.web.errors import install_error_handlers
 from app.web.middleware import install_middleware
+from app.web.request_log import RequestLog
 from app.web.static import mount_static
 
 

@@ -21,16 +21,15 @@ from math import ceil
 from time import time
 from typing import TYPE_CHECKING, ClassVar
 
-import structlog
-
 from app.errors import AppError
+from app.logging import get_logger
 from app.settings import settings
 
 if TYPE_CHECKING:  # `limits` takes 0.2 s to import
     from limits import RateLimitItem
     from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 REDIS_TIMEOUT = 0.5
 """Seconds that a request may lose to a Redis that does not answer."""

@@ -3,7 +3,6 @@
 import os
 from contextlib import suppress
 from datetime import timedelta
-from email.headerregistry import Address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -95,6 +94,8 @@ class Settings(BaseSettings):
     @field_validator("mail_from")
     @classmethod
     def _an_address(cls, value: str, info: ValidationInfo) -> str:
+        from email.headerregistry import Address
+
         from email_validator import EmailNotValidError, validate_email
 
         try:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.responses import Response
 
-from app.accounts import password_pages, service, sessions
+from app.accounts import service, sessions
 from app.accounts.dependencies import (
     SESSION_COOKIE,
     ClientInfoDep,
@@ -37,7 +37,6 @@ from app.web.forms import Form, form_page, parse_form, refusal_shown_in, see_oth
 from app.web.rendering import page
 
 router = APIRouter(include_in_schema=False)
-router.include_router(password_pages.router)
 
 
 async def signed_in_user(request: Request, user: OptionalUser) -> User:

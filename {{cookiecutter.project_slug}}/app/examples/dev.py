@@ -1,14 +1,14 @@
 """Routes to try at /docs; they exist in development only."""
 
-import structlog
 from fastapi import APIRouter, BackgroundTasks
 from pydantic import BaseModel, EmailStr
 
 from app.database import SessionDep
 from app.examples.tasks import write_report
+from app.logging import get_logger
 from app.tasks.background import Background
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 router = APIRouter(prefix="/api/v1/examples", tags=["examples"])
 
 

@@ -1,10 +1,9 @@
 """A task: a function with typed arguments, run at least once after COMMIT."""
 
-import structlog
-
+from app.logging import get_logger
 from app.tasks import task
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @task

@@ -3,14 +3,13 @@
 from hashlib import sha256
 from uuid import uuid4
 
-import structlog
-
+from app.logging import get_logger
 from app.mail.email import Email
 from app.mail.transports import Transport, transport_for
 from app.settings import settings
 from app.tasks import current_job
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def _transport() -> Transport:

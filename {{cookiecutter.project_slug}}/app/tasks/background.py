@@ -19,14 +19,14 @@ from datetime import timedelta
 from functools import partial
 from typing import Annotated, TypeVarTuple
 
-import structlog
 from fastapi import Depends, Request
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.logging import get_logger
 from app.tasks.threads import in_thread
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 Ts = TypeVarTuple("Ts")
 ErrorHandler = Callable[[Exception], object]

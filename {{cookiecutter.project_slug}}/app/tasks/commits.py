@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import structlog
 from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction
 
+from app.logging import get_logger
 from app.tasks import engines
 from app.tasks.models import Job
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)

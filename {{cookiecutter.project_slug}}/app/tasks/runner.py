@@ -10,14 +10,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import structlog
-
+from app.logging import get_logger, log_context
 from app.tasks.models import JobStatus
 from app.tasks.queue import ClaimedJob, Outcome
 from app.tasks.task import BadArguments, Discard, Retry, Task, UnknownTask, get_task
 from app.tasks.threads import in_thread
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 FIRST_DELAY = timedelta(seconds=2)
 LONGEST_DELAY = timedelta(hours=1)
@@ -57,9 +56,7 @@ async def run(job: ClaimedJob) -> Outcome:
     from outside (the worker stops, or lost its lease) passes through.
     """
     _current.set(JobContext(job.id, job.attempt, job.max_attempts))
-    structlog.contextvars.bind_contextvars(
-        job_id=str(job.id), task=job.task, attempt=job.attempt, request_id=job.request_id
-    )
+    log_context(job_id=str(job.id), task=job.task, attempt=job.attempt, request_id=job.request_id)
     try:
         task = get_task(job.task)
         await _call(task, task.load(job.arguments))

@@ -16,14 +16,14 @@ from datetime import MAXYEAR, UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-import structlog
 from sqlalchemy.exc import IntegrityError
 
 from app.database import Session, utcnow
 from app.discovery import modules
+from app.logging import get_logger
 from app.tasks.task import Task
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 NAP = timedelta(seconds=30)
 """The longest sleep: after it the clock is read again, should somebody have set it."""

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
 
-import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import utcnow
+from app.logging import request_id
 from app.tasks import commits
 from app.tasks.models import Job
 
@@ -102,7 +102,7 @@ class Task(Generic[P, R]):
             run_after=utcnow() + self.run_after
             if isinstance(self.run_after, timedelta)
             else self.run_after,
-            request_id=structlog.contextvars.get_contextvars().get("request_id"),
+            request_id=request_id(),
         )
         session.add(job)
         commits.announce(session.sync_session, job)

@@ -12,9 +12,8 @@ from datetime import timedelta
 from secrets import token_hex
 from uuid import UUID
 
-import structlog
-
 from app.database import engine, utcnow
+from app.logging import get_logger
 from app.settings import settings
 from app.tasks import queue
 from app.tasks.models import JobStatus
@@ -22,7 +21,7 @@ from app.tasks.queue import ClaimedJob, Outcome
 from app.tasks.runner import run
 from app.tasks.task import get_task
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 POLL = timedelta(seconds=1)
 """How often an idle worker looks for what other processes committed."""

@@ -7,14 +7,13 @@ import os
 import signal
 from collections.abc import Sequence
 
-import structlog
-
+from app.logging import get_logger
 from app.tasks import engines
 from app.tasks.commits import JobRef
 from app.tasks.schedule import Scheduler
 from app.tasks.worker import Worker
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Engine:
