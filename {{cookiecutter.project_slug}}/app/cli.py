@@ -13,11 +13,13 @@ from typing import Annotated, Any
 import typer
 
 from app.cli_jobs import jobs
+from app.cli_mail import mail
 
 manage = typer.Typer(
     name="manage", no_args_is_help=True, pretty_exceptions_enable=False, help="Manage the project."
 )
 manage.add_typer(jobs, name="jobs")
+manage.add_typer(mail, name="mail")
 
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")]
