@@ -27,7 +27,12 @@ def _seconds(value: object) -> object:
     return value
 
 
+def _off_is_none(value: object) -> object:
+    return None if isinstance(value, str) and value.lower() == "off" else value
+
+
 Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+SecondsOrOff = Annotated[Seconds | None, BeforeValidator(_off_is_none)]
 
 
 def _scheme_in(*schemes: str) -> AfterValidator:
@@ -77,6 +82,11 @@ class Settings(BaseSettings):
     """`address` or `Name <address>`; without a name the project's is shown."""
 
     rate_limits: bool = True
+
+    ready_max_queue_lag: SecondsOrOff = timedelta(minutes=15)
+    """`/readyz` fails when the oldest due job has waited for longer; None: it never does."""
+    metrics_token: Annotated[SecretStr, Field(min_length=16)] | None = None
+    """What a scraper of `/metrics` must show; without it production has no such page."""
 
     @field_validator("base_url")
     @classmethod
@@ -131,6 +141,8 @@ def _complaint(loc: tuple[int | str, ...], message: str) -> str:
     text = message.removeprefix("Value error, ")
     if name == "SECRET_KEY" and "at least" in text:
         text = "must have 32 characters at least"
+    elif name == "METRICS_TOKEN" and "at least" in text:
+        text = "must have 16 characters at least"
     elif name == "SECRET_KEY" and text == "Field required":
         text = "missing; set it in the environment, or copy .env.example to .env and set it there"
     return f"{name}: {text}" if name else text

@@ -34,6 +34,8 @@ def start(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
         ({"SECRET_KEY": SECRET, "DATABASE_URL": "mysql://x"}, "DATABASE_URL: must start with"),
         ({"SECRET_KEY": SECRET, "TASKS_ENGINE": "carrier-pigeon"}, "TASKS_ENGINE: "),
         ({"SECRET_KEY": SECRET, "TASKS_LEASE": "-1"}, "TASKS_LEASE: "),
+        ({"SECRET_KEY": SECRET, "READY_MAX_QUEUE_LAG": "0"}, "READY_MAX_QUEUE_LAG: "),
+        ({"SECRET_KEY": SECRET, "METRICS_TOKEN": "short"}, "METRICS_TOKEN: must have 16"),
         ({"SECRET_KEY": SECRET, "MAIL_URL": "pigeon://"}, "MAIL_URL: must start with"),
         ({"SECRET_KEY": SECRET, "MAIL_URL": "smtp://"}, "MAIL_URL: smtp:// needs a host"),
         ({"SECRET_KEY": SECRET, "MAIL_FROM": "nobody"}, "MAIL_FROM: is no e-mail address"),
@@ -75,6 +77,14 @@ def test_the_driver_is_ours_to_choose(given: str, used: str) -> None:
 def test_seconds_may_be_written_as_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TASKS_LEASE", "1.5")
     assert Settings().tasks_lease == timedelta(seconds=1.5)
+
+
+@pytest.mark.parametrize(("given", "used"), [("off", None), ("60", timedelta(minutes=1))])
+def test_readiness_may_ignore_the_queue(
+    monkeypatch: pytest.MonkeyPatch, given: str, used: timedelta | None
+) -> None:
+    monkeypatch.setenv("READY_MAX_QUEUE_LAG", given)
+    assert Settings().ready_max_queue_lag == used
 
 
 def test_the_sender_is_called_as_the_project_unless_it_has_a_name() -> None:

@@ -49,7 +49,7 @@ class Job(SQLModel, table=True):
     lease_expires_at: datetime | None = None
     """Until then the job is its worker's own; after that the worker counts as dead."""
 
-    created_at: datetime = Field(default_factory=utcnow)
+    created_at: datetime = Field(default_factory=utcnow, index=True)
     started_at: datetime | None = None
     finished_at: datetime | None = Field(default=None, index=True)
 

@@ -1,11 +1,13 @@
 """What an operator can do with jobs. Nothing here commits: the caller does."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import delete, update
+from sqlalchemy import ColumnElement, Text, cast, delete, or_, tuple_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -30,15 +32,40 @@ async def list_jobs(
     *,
     status: JobStatus | None = None,
     task: str | None = None,
+    queue: str | None = None,
+    text: str | None = None,
+    before: Job | None = None,
     limit: int = 50,
 ) -> Sequence[Job]:
-    """The newest jobs first; `task` matches the end of the name."""
-    statement = select(Job).order_by(col(Job.created_at).desc()).limit(limit)
+    """The newest jobs first; `task` matches the end of the name.
+
+    text: the id, or something in the arguments, the error or the request id, in any case.
+    before: only older ones than this, for the next page.
+    """
+    newest_first = col(Job.created_at).desc(), col(Job.id).desc()
+    statement = select(Job).order_by(*newest_first).limit(limit)
     if status:
         statement = statement.where(Job.status == status)
     if task:
         statement = statement.where(col(Job.task).endswith(task, autoescape=True))
+    if queue:
+        statement = statement.where(Job.queue == queue)
+    if text:
+        statement = statement.where(or_(*_places_of(text)))
+    if before:
+        place = tuple_(col(Job.created_at), col(Job.id))
+        statement = statement.where(place < (before.created_at, before.id))
     return (await session.exec(statement)).all()
+
+
+def _places_of(text: str) -> Iterator[ColumnElement[bool]]:
+    """Where a searched text may be. Arguments are stored as JSON, which escapes some letters."""
+    with suppress(ValueError):
+        yield col(Job.id) == UUID(text)
+    arguments = cast(col(Job.arguments), Text)
+    yield arguments.icontains(json.dumps(text)[1:-1], autoescape=True)
+    yield col(Job.error).icontains(text, autoescape=True)
+    yield col(Job.request_id) == text
 
 
 async def get_job(session: AsyncSession, job_id: UUID) -> Job:

@@ -1,16 +1,21 @@
 """Two questions of whoever runs this: does the process live, and can it serve?"""
 
 from asyncio import timeout, to_thread
+from datetime import timedelta
 
 from fastapi import APIRouter, Response
 from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import migrations
 from app.database import Session
+from app.settings import settings
+from app.tasks import statistics
 
 router = APIRouter(include_in_schema=False)
 
 _PATIENCE = 3  # seconds to wait for the database
+_SECOND = timedelta(seconds=1)
 
 
 @router.get("/healthz")
@@ -21,7 +26,9 @@ async def alive() -> dict[str, str]:
 
 @router.get("/readyz")
 async def ready(response: Response) -> dict[str, str | dict[str, str]]:
-    """Requests can be served: the database answers, and has the tables that this code expects."""
+    """Requests can be served: the database answers, it has the tables that this code expects,
+    and what requests promise is done in time.
+    """
     checks = await _checks()
     is_ready = all(answer == "ok" for answer in checks.values())
     if not is_ready:
@@ -33,8 +40,21 @@ async def _checks() -> dict[str, str]:
     try:
         async with timeout(_PATIENCE), Session() as session:
             await session.connection()
-            applied = await migrations.applied(session)
+            if await migrations.applied(session) != await to_thread(migrations.heads):
+                return {"database": "ok", "migrations": "not at head", "queue": "unknown"}
+            return {"database": "ok", "migrations": "ok", "queue": await _queue(session)}
     except (SQLAlchemyError, OSError) as error:  # TimeoutError is an OSError
-        return {"database": type(error).__name__, "migrations": "unknown"}
-    heads = await to_thread(migrations.heads)
-    return {"database": "ok", "migrations": "ok" if applied == heads else "not at head"}
+        return {"database": type(error).__name__, "migrations": "unknown", "queue": "unknown"}
+
+
+async def _queue(session: AsyncSession) -> str:
+    """Whether somebody runs the jobs. A job that waits for its next attempt is not late."""
+    allowed = settings.ready_max_queue_lag
+    if allowed is None:
+        return "ok"
+    lag = await statistics.longest_lag(session)
+    if lag <= allowed:
+        return "ok"
+    return (
+        f"the oldest due job has waited for {lag // _SECOND} s, {allowed // _SECOND} s are allowed"
+    )

@@ -1,3 +1,6 @@
+import re
+from datetime import timedelta
+
 import pytest
 from httpx2 import AsyncClient
 from sqlalchemy import text
@@ -5,7 +8,10 @@ from sqlalchemy.ext.asyncio import async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import database
+from app.database import utcnow
 from app.migrations import heads
+from app.settings import settings
+from app.tasks import Job
 from app.web import health
 
 
@@ -18,7 +24,11 @@ async def test_a_migrated_database_is_ready(client: AsyncClient) -> None:
     response = await client.get("/readyz")
 
     assert response.status_code == 200
-    assert response.json()["checks"] == {"database": "ok", "migrations": "ok"}
+    assert response.json()["checks"] == {
+        "database": "ok",
+        "migrations": "ok",
+        "queue": "ok",
+    }
 
 
 async def test_a_database_that_is_not_at_head_is_not_ready(
@@ -39,7 +49,43 @@ async def test_a_database_that_is_not_at_head_is_not_ready(
         await write(head)
 
     assert response.status_code == 503
-    assert response.json()["checks"] == {"database": "ok", "migrations": "not at head"}
+    assert response.json()["checks"]["migrations"] == "not at head"
+
+
+async def wait_for_a_worker(session: AsyncSession, age: timedelta) -> Job:
+    """A job that nobody has run, due for `age`."""
+    job = Job(task="forgotten", max_attempts=1, run_after=utcnow() - age)
+    session.add(job)
+    await session.commit()
+    return job
+
+
+async def test_when_nobody_runs_the_jobs_it_is_not_ready_and_says_for_how_long(
+    client: AsyncClient, session: AsyncSession
+) -> None:
+    await wait_for_a_worker(session, timedelta(minutes=16))
+
+    response = await client.get("/readyz")
+
+    assert response.status_code == 503
+    late = response.json()["checks"]["queue"]
+    assert re.fullmatch(r"the oldest due job has waited for 96\d s, 900 s are allowed", late)
+
+
+async def test_jobs_that_are_a_little_late_or_wait_for_their_time_do_no_harm(
+    client: AsyncClient, session: AsyncSession
+) -> None:
+    await wait_for_a_worker(session, timedelta(minutes=14))
+    await wait_for_a_worker(session, -timedelta(days=1))
+    assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_queue_lag_may_be_left_out_of_readiness(
+    client: AsyncClient, session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "ready_max_queue_lag", None)
+    await wait_for_a_worker(session, timedelta(days=1))
+    assert (await client.get("/readyz")).status_code == 200
 
 
 async def test_without_a_database_the_process_lives_but_is_not_ready(
