@@ -116,7 +116,7 @@ class TestEveryEmailOfTheApp:
 
     def test_its_html_says_its_language_and_direction(self, email: type[NoteEmail]) -> None:
         letter = Letter(compose(email.sample(), "abc@example.com"))
-        assert '<html lang="en" dir="ltr">' in letter.html
+        assert '<html lang="en" dir="ltr"' in letter.html
 
 
 def test_templates_exist_in_pairs() -> None:
