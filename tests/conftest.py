@@ -139,3 +139,11 @@ def synced(project: Path, uv: str, project_env: dict[str, str]) -> Path:
     """The default project with its environment installed."""
     succeed(uv, "sync", cwd=project, env=project_env)
     return project
+
+
+@pytest.fixture
+def in_place(template: Path, synced: Path, project_env: dict[str, str]) -> dict[str, str]:
+    """For the template's own folder: the default project's environment first on the path."""
+    assert (template / APP).is_dir()
+    tools = synced / ".venv" / "bin"
+    return project_env | {"PATH": f"{tools}{os.pathsep}{project_env['PATH']}"}

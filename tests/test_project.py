@@ -22,14 +22,6 @@ Env = dict[str, str]
 
 
 @pytest.fixture
-def in_place(template: Path, synced: Path, project_env: Env) -> Env:
-    """For the template's own folder: the default project's environment first on the path."""
-    assert (template / APP).is_dir()
-    tools = synced / ".venv" / "bin"
-    return project_env | {"PATH": f"{tools}{os.pathsep}{project_env['PATH']}"}
-
-
-@pytest.fixture
 def services(request: pytest.FixtureRequest, synced: Path, project_env: Env, uv: str) -> list[str]:
     """`--require-services`, when these tests were given it, and the browser's driver with it."""
     if not request.config.getoption("--require-services"):

@@ -162,6 +162,28 @@ def shell(
 
 
 @manage.command()
+def startapp(
+    name: Annotated[str, typer.Argument(help="What it is about, in the plural: order_items.")],
+    model: Annotated[
+        str | None, typer.Option(help="One of them: OrderItem. Needed for people and the like.")
+    ] = None,
+) -> None:
+    """Write a new slice: model, routes, a page, a task, an e-mail, and tests that pass."""
+    from app.startapp.names import BadName, Names
+    from app.startapp.writing import write_slice
+
+    try:
+        names = Names.of(name, model)
+        write_slice(names)
+    except BadName as error:
+        _stop(f"startapp: {error}.")
+    typer.echo(f"Wrote app/{name}/ and tests/{name}/; the model is {names.Model}. Next:")
+    typer.echo(f'    uv run manage makemigrations -m "{names.words}"')
+    typer.echo("    uv run manage migrate")
+    typer.echo(f"    uv run pytest tests/{name}")
+
+
+@manage.command()
 def check(
     deploy: Annotated[bool, typer.Option("--deploy", help="What is unsafe in production.")] = False,
 ) -> None:

@@ -56,7 +56,7 @@ async def failed_job(session: AsyncSession) -> Job:
 
 COMMANDS = [
     *("dev", "serve", "worker", "scheduler", "migrate", "makemigrations", "createsuperuser"),
-    *("shell", "sendtestemail", "check", "jobs"),
+    *("startapp", "shell", "sendtestemail", "check", "jobs"),
 ]
 SHOW_HELP = """
 import sys
