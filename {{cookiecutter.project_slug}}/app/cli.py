@@ -4,6 +4,7 @@ Imports are inside the commands, so that `--help` is quick and works before anyt
 """
 
 import asyncio
+import multiprocessing
 import os
 import socket
 from pathlib import Path
@@ -51,34 +52,41 @@ def serve(
 
 
 @manage.command()
-def worker() -> None:
+def worker(
+    concurrency: Annotated[
+        int | None,
+        typer.Option(min=1, max=1000, help="Jobs at a time, instead of TASKS_CONCURRENCY."),
+    ] = None,
+    with_scheduler: Annotated[
+        bool, typer.Option("--with-scheduler", help="Run `manage scheduler` beside it.")
+    ] = False,
+) -> None:
     """Run a worker for the engine in the settings, until SIGTERM; start as many as you like."""
     from app.logging import configure_logging
+    from app.settings import settings
     from app.tasks import engines
 
     _require_migrations()
+    if with_scheduler:
+        from app.tasks.schedule import run_scheduler
+
+        # A process of its own, whatever the engine makes of this one; it ends when this one does.
+        spawn = multiprocessing.get_context("spawn")
+        spawn.Process(target=run_scheduler, name="scheduler", daemon=True).start()
     configure_logging()
-    asyncio.run(engines.current().work())
+    engines.current().work(concurrency=concurrency or settings.tasks_concurrency)
 
 
 @manage.command()
 def scheduler() -> None:
-    """Enqueue periodic tasks when due; start as many as you like, each tick runs once.
+    """Enqueue periodic tasks when due, and sweep; start as many as you like, each tick runs once.
 
     With TASKS_ENGINE=inprocess the web server does this by itself.
     """
-    from app.logging import configure_logging
-    from app.tasks import engines
-    from app.tasks.schedule import Scheduler
-
-    async def schedule() -> None:
-        scheduler = Scheduler()
-        engines.on_sigterm(scheduler.stop)
-        await scheduler.run()
+    from app.tasks.schedule import run_scheduler
 
     _require_migrations()
-    configure_logging()
-    asyncio.run(schedule())
+    run_scheduler()
 
 
 @manage.command(context_settings={"ignore_unknown_options": True})

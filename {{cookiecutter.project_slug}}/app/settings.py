@@ -72,6 +72,8 @@ class Settings(BaseSettings):
     """Jobs that one worker runs at the same time."""
     tasks_lease: Seconds = timedelta(seconds=30)
     """How long a job of a worker that died stays its own; living workers renew it."""
+    tasks_republish_after: Seconds = timedelta(seconds=60)
+    """When the broker is told again of a job that nobody has picked up."""
     shutdown_timeout: Seconds = timedelta(seconds=20)
     """How long SIGTERM waits for running jobs and shielded work."""
 

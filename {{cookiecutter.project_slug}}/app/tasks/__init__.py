@@ -12,6 +12,7 @@ whatever dies when; what was rolled back never runs.
 from app.tasks.models import Job, JobStatus
 from app.tasks.runner import JobContext, current_job
 from app.tasks.schedule import periodic
+from app.tasks.service import job_result
 from app.tasks.task import Discard, Retry, Task, task
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Retry",
     "Task",
     "current_job",
+    "job_result",
     "periodic",
     "task",
 ]

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, Index, Text
+from sqlalchemy import JSON, Column, Index, Text
 from sqlmodel import Field, SQLModel
 
 from app.database import utcnow
@@ -31,6 +31,8 @@ class Job(SQLModel, table=True):
     queue: str = Field(default="default", max_length=50)
     rank: int = Field(default=0)
     """The priority, negated: the lowest goes first, as indexes sort."""
+    owner_id: UUID | None = None
+    """Whose job it is: who may ask for its state. No foreign key: accounts come and go."""
     request_id: str | None = Field(default=None, max_length=64)
     """The request that asked for it, so that their log lines can be read together."""
 
@@ -39,11 +41,16 @@ class Job(SQLModel, table=True):
 
     status: str = Field(default=JobStatus.READY, max_length=20)
     run_after: datetime = Field(default_factory=utcnow)
+    announced_at: datetime | None = None
+    """When a broker was last told, if one is in use. The sweep tells it again of what is left."""
     attempts: int = Field(default=0)
     """Counted when a worker claims the job: a job that kills its worker has used one up."""
     max_attempts: int
     error: str | None = Field(default=None, sa_type=Text)
     """Why the last attempt did not succeed: a traceback, or the reason that the task gave."""
+
+    result: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """What the task returned, if JSON can carry it."""
 
     worker: str | None = Field(default=None, max_length=100)
     lease_expires_at: datetime | None = None

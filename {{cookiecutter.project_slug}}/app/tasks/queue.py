@@ -2,7 +2,7 @@
 
 ready ──claim──> running ──settle──> successful | failed | ready again, later
   ^                 │
-  └────sweep────────┘   when the lease ran out: the worker is dead
+  └────sweep────────┘   when the lease ran out: the worker is dead (see sweep.py)
 """
 
 from collections.abc import Collection, Sequence
@@ -11,17 +11,34 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, func, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
-from sqlmodel import SQLModel, col
+from sqlmodel import Session, SQLModel, col
 
 from app.database import utcnow
+from app.logging import get_logger
 from app.tasks.models import Job, JobStatus
+
+log = get_logger(__name__)
 
 # Written into the SQL instead of bound: the planner then knows how few rows they are.
 READY: ColumnElement[str] = literal_column(f"'{JobStatus.READY}'")
 RUNNING: ColumnElement[str] = literal_column(f"'{JobStatus.RUNNING}'")
+
+
+SKEW = timedelta(seconds=1)
+"""How much the clocks of two machines may differ without a submitted job being put off."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +65,14 @@ class Outcome:
     delay: timedelta = timedelta(0)
     counted: bool = True
     """False gives the attempt back: the worker stopped, the task did nothing wrong."""
+    result: Any = None
+    rows: Sequence[SQLModel] = ()
+    """What the task wants written in the transaction that settles its job."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Successful, and nothing else to write down."""
+        return self.status is JobStatus.SUCCESSFUL and self.result is None and not self.rows
 
 
 async def claim(
@@ -61,7 +86,8 @@ async def claim(
 ) -> list[ClaimedJob]:
     """Take up to `limit` due jobs, the most urgent first, and count the attempt.
 
-    ids: only these. but: not these, because they still run here.
+    ids: only these; somebody's clock said that they are due. but: not these, because they
+        still run here.
 
     Only one worker can win a row: PostgreSQL skips rows that another has locked,
     SQLite lets one writer in at a time.
@@ -71,6 +97,7 @@ async def claim(
         "b_worker": worker,
         "b_limit": limit,
         "b_now": time,
+        "b_due": time if ids is None else time + SKEW,
         "b_lease": time + lease,
         "b_but": list(but),
     }
@@ -110,7 +137,7 @@ _DUE = (
     select(_jobs.c.id)
     .where(
         _jobs.c.status == READY,
-        _jobs.c.run_after <= bindparam("b_now"),
+        _jobs.c.run_after <= bindparam("b_due"),
         _jobs.c.id.not_in(bindparam("b_but", expanding=True)),
     )
     .order_by(_jobs.c.rank, _jobs.c.run_after)
@@ -124,34 +151,63 @@ _NEXT_DUE = select(func.min(_jobs.c.run_after)).where(_jobs.c.status == READY)
 async def settle(connection: AsyncConnection, worker: str, outcomes: Sequence[Outcome]) -> None:
     """Write down what became of jobs. A job that is no longer this worker's is left alone.
 
-    Nearly all succeed, and all of those take one statement.
+    Most succeed and leave nothing behind; all of those take one statement.
     """
     time = utcnow()
-    done = [outcome.job for outcome in outcomes if outcome.status is JobStatus.SUCCESSFUL]
-    if done:
+    plain = [outcome.job for outcome in outcomes if outcome.is_plain]
+    if plain:
         values = {
             "b_worker": worker,
             "b_now": time,
-            "b_ids": [job.id for job in done],
-            "b_claims": [*{job.started_at for job in done}],
+            "b_ids": [job.id for job in plain],
+            "b_claims": [*{job.started_at for job in plain}],
         }
         await connection.execute(_SUCCEED, values)
-    rest = [outcome for outcome in outcomes if outcome.status is not JobStatus.SUCCESSFUL]
-    if rest:
-        await connection.execute(_SETTLE, [_row(outcome, worker, time) for outcome in rest])
+    rows: list[SQLModel] = []
+    for outcome in outcomes:
+        if not outcome.is_plain:
+            settled = await connection.execute(_SETTLE, _values(outcome, worker, time))
+            rows += outcome.rows if settled.rowcount else ()
+    if rows:
+        await _insert(connection, rows)
 
 
-def _row(outcome: Outcome, worker: str, time: datetime) -> dict[str, Any]:
-    failed = outcome.status is JobStatus.FAILED
+async def _insert(connection: AsyncConnection, rows: Sequence[SQLModel]) -> None:
+    """Add the rows that tasks left, or those of them that the database takes.
+
+    One that it refuses is dropped: what the task did is done, and its job stays settled.
+    """
+
+    def insert(connection: Connection) -> None:
+        with Session(connection, join_transaction_mode="create_savepoint") as session:
+            session.add_all(rows)
+            session.commit()
+
+    try:
+        await connection.run_sync(insert)
+    except StatementError as error:
+        if connection.invalidated:
+            raise
+        if len(rows) > 1:
+            for row in rows:
+                await _insert(connection, [row])
+        else:
+            kind = type(error.orig or error).__name__  # its text may quote people's data
+            log.error("a row of a job was refused", row=type(rows[0]).__name__, error=kind)
+
+
+def _values(outcome: Outcome, worker: str, time: datetime) -> dict[str, Any]:
+    finished = outcome.status is not JobStatus.READY
     return {
         "b_id": outcome.job.id,
         "b_worker": worker,
         "b_started_at": outcome.job.started_at,
         "b_status": outcome.status.value,
+        "b_result": outcome.result,
         "b_error": outcome.error,
         "b_attempts": outcome.job.attempt if outcome.counted else outcome.job.attempt - 1,
-        "b_run_after": None if failed else time + outcome.delay,
-        "b_finished_at": time if failed else None,
+        "b_run_after": None if finished else time + outcome.delay,
+        "b_finished_at": time if finished else None,
     }
 
 
@@ -177,6 +233,7 @@ _SETTLE = (
     .where(_jobs.c.id == bindparam("b_id"), _jobs.c.started_at == bindparam("b_started_at"), *_MINE)
     .values(
         status=bindparam("b_status"),
+        result=bindparam("b_result", type_=_jobs.c.result.type),
         error=bindparam("b_error"),
         attempts=bindparam("b_attempts"),
         run_after=func.coalesce(
@@ -206,31 +263,6 @@ async def renew(
     )
     await connection.execute(statement)
     return set((await connection.execute(mine)).scalars())
-
-
-async def sweep(connection: AsyncConnection) -> list[tuple[UUID, JobStatus]]:
-    """Free the jobs of workers that died; those out of attempts have failed."""
-    time = utcnow()
-    orphans = (
-        select(col(Job.id))
-        .where(col(Job.status) == RUNNING, col(Job.lease_expires_at) < time)
-        .with_for_update(skip_locked=True)
-    )
-    spent = col(Job.attempts) >= col(Job.max_attempts)
-    statement = (
-        update(Job)
-        .where(col(Job.id).in_(orphans))
-        .values(
-            status=case((spent, JobStatus.FAILED.value), else_=JobStatus.READY.value),
-            finished_at=case((spent, time), else_=None),
-            run_after=time,
-            error="its worker died: " + func.coalesce(col(Job.worker), ""),
-            worker=None,
-            lease_expires_at=None,
-        )
-        .returning(col(Job.id), col(Job.status))
-    )
-    return [(row.id, JobStatus(row.status)) for row in await connection.execute(statement)]
 
 
 async def next_due(connection: AsyncConnection) -> datetime | None:

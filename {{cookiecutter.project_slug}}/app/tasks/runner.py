@@ -2,13 +2,17 @@
 
 import asyncio
 import inspect
+import json
 import random
 import traceback
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
+
+from pydantic_core import to_jsonable_python
+from sqlmodel import SQLModel
 
 from app.logging import get_logger, log_context
 from app.tasks.models import JobStatus
@@ -20,6 +24,8 @@ log = get_logger(__name__)
 
 FIRST_DELAY = timedelta(seconds=2)
 LONGEST_DELAY = timedelta(hours=1)
+LARGEST_RESULT = 64 * 1024
+"""Characters of JSON. The table is no place for files: a task stores those and returns a name."""
 NOW, LATEST = timedelta(0), timedelta(days=365)
 """What a task may ask for; the answer of a strange server is no reason to wait for a century."""
 
@@ -31,6 +37,15 @@ class JobContext:
     id: UUID
     attempt: int
     max_attempts: int
+    rows: list[SQLModel] = field(default_factory=list, repr=False)
+
+    def on_settle(self, row: SQLModel) -> None:
+        """Write `row` in the transaction that settles this attempt, whatever becomes of it.
+
+        Exactly once, or not at all when the attempt does not count: its worker died, or
+        lost its lease. A row that the database refuses is logged and dropped.
+        """
+        self.rows.append(row)
 
 
 _current: ContextVar[JobContext | None] = ContextVar("current_job", default=None)
@@ -55,11 +70,17 @@ async def run(job: ClaimedJob) -> Outcome:
     """Run one attempt. Whatever the task raises becomes an outcome; only a cancellation
     from outside (the worker stops, or lost its lease) passes through.
     """
-    _current.set(JobContext(job.id, job.attempt, job.max_attempts))
+    context = JobContext(job.id, job.attempt, job.max_attempts)
+    _current.set(context)
     log_context(job_id=str(job.id), task=job.task, attempt=job.attempt, request_id=job.request_id)
+    outcome = await _outcome(job)
+    return replace(outcome, rows=context.rows) if context.rows else outcome
+
+
+async def _outcome(job: ClaimedJob) -> Outcome:
     try:
         task = get_task(job.task)
-        await _call(task, task.load(job.arguments))
+        returned = await _call(task, task.load(job.arguments))
     except asyncio.CancelledError:
         if (running := asyncio.current_task()) and running.cancelling():
             raise
@@ -71,17 +92,33 @@ async def run(job: ClaimedJob) -> Outcome:
     except (Exception, SystemExit) as error:  # a library's sys.exit() must not end the server
         return _again(job, _text(error), None)
     log.debug("job successful")
-    return Outcome(job, JobStatus.SUCCESSFUL)
+    return Outcome(job, JobStatus.SUCCESSFUL, result=_result(returned))
 
 
-async def _call(task: Task[Any, Any], arguments: dict[str, Any]) -> None:
+def _result(returned: object) -> Any:
+    """What of it JSON can carry, None if it can't: the work is done, a retry would be wrong."""
+    if returned is None:
+        return None
+    try:
+        result = to_jsonable_python(returned, inf_nan_mode="strings")
+        size = len(json.dumps(result))
+    except (ValueError, TypeError, RecursionError) as error:
+        log.error("what the task returned can't be stored", error=_last_line(str(error)))
+        return None
+    if size > LARGEST_RESULT:
+        log.error("what the task returned is too large to be stored", size=size)
+        return None
+    return result
+
+
+async def _call(task: Task[Any, Any], arguments: dict[str, Any]) -> object:
     async with asyncio.timeout(_seconds(task)):
         if task.is_async:
-            await task.function(**arguments)
-            return
+            return await task.function(**arguments)
         result = await in_thread(lambda: task.function(**arguments))
         if inspect.isawaitable(result):  # an async def behind a plain decorator
-            await result
+            return await result
+        return result
 
 
 def _seconds(task: Task[Any, Any]) -> float | None:

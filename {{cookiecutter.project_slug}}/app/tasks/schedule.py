@@ -10,6 +10,7 @@ scheduler runs are skipped.
 """
 
 import asyncio
+import multiprocessing
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, datetime, timedelta
@@ -20,7 +21,9 @@ from sqlalchemy.exc import IntegrityError
 
 from app.database import Session, utcnow
 from app.discovery import modules
-from app.logging import get_logger
+from app.logging import configure_logging, get_logger
+from app.tasks import engines
+from app.tasks.sweep import Sweeper
 from app.tasks.task import Task
 
 log = get_logger(__name__)
@@ -96,7 +99,7 @@ def schedules() -> list[Schedule]:
 
 
 class Scheduler:
-    """Enqueues each tick's job when its time has come."""
+    """Enqueues each tick's job when its time has come, and sweeps (see sweep.py)."""
 
     def __init__(self, declared: list[Schedule] | None = None) -> None:
         found = schedules() if declared is None else declared
@@ -104,21 +107,28 @@ class Scheduler:
         for schedule, tick in self._due.items():
             if tick.year == MAXYEAR:
                 raise ValueError(f"{schedule.task.name}: {schedule.cron!r} never comes")
+        self._sweeper = Sweeper()
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
         """`run` returns soon."""
         self._stopping.set()
+        self._sweeper.stop()
 
     async def run(self) -> None:
-        """Schedule until `stop`."""
+        """Schedule and sweep until `stop`."""
         log.info("scheduler started", schedules=len(self._due))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._sweeper.run())
+            group.create_task(self._tick())
+        log.info("scheduler stopped")
+
+    async def _tick(self) -> None:
         while not self._stopping.is_set():
             for schedule, tick in self._due.items():
                 if tick <= utcnow() and await self._enqueue(schedule, tick):
                     self._due[schedule] = schedule.next_after(utcnow())
             await self._sleep_until(min(self._due.values(), default=utcnow() + NAP))
-        log.info("scheduler stopped")
 
     async def _enqueue(self, schedule: Schedule, tick: datetime) -> bool:
         """Make the job of a tick, unless another scheduler did; False if the database is away."""
@@ -141,3 +151,17 @@ class Scheduler:
                 await self._stopping.wait()
         except TimeoutError:
             return
+
+
+def run_scheduler() -> None:
+    """Schedule in this process until SIGTERM or SIGINT, or until the process that began it ends."""
+
+    async def run() -> None:
+        scheduler = Scheduler()
+        engines.on_sigterm(scheduler.stop)
+        if parent := multiprocessing.parent_process():
+            asyncio.get_running_loop().add_reader(parent.sentinel, scheduler.stop)
+        await scheduler.run()
+
+    configure_logging()
+    asyncio.run(run())

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Text, cast, delete, or_, tuple_, update
@@ -76,13 +76,31 @@ async def get_job(session: AsyncSession, job_id: UUID) -> Job:
     return job
 
 
+async def job_result(session: AsyncSession, job_id: UUID) -> Any:
+    """What a successful job returned, as JSON carries it.
+
+    Raises JobNotFound, and JobInWrongState for a job that has not succeeded (yet).
+    """
+    job = await get_job(session, job_id)
+    if job.status != JobStatus.SUCCESSFUL:
+        raise JobInWrongState(f"The job is {job.status} and has no result.")
+    return job.result
+
+
 async def retry_job(session: AsyncSession, job_id: UUID) -> Job:
     """Make a failed job ready now, with all its attempts; also one that waits for its backoff.
 
     Raises JobNotFound, and JobInWrongState for one that runs or has succeeded.
     """
     job = await get_job(session, job_id)
-    again = {"status": JobStatus.READY, "attempts": 0, "run_after": utcnow(), "finished_at": None}
+    now = utcnow()
+    again = {
+        "status": JobStatus.READY,
+        "attempts": 0,
+        "run_after": now,
+        "announced_at": now,
+        "finished_at": None,
+    }
     await _change(session, job, (JobStatus.FAILED, JobStatus.READY), again, "retried")
     commits.announce(session.sync_session, job)
     return job

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -56,6 +57,7 @@ class Task(Generic[P, R]):
     max_attempts: int = 8
     timeout: timedelta | None = timedelta(minutes=10)
     run_after: datetime | timedelta = field(default=timedelta(0))
+    owner: UUID | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.function(*args, **kwargs)
@@ -66,10 +68,12 @@ class Task(Generic[P, R]):
         run_after: datetime | timedelta | None = None,
         priority: int | None = None,
         queue: str | None = None,
+        owner: UUID | None = None,
     ) -> "Task[P, R]":
         """The same task with other options for the next `enqueue`.
 
-        `run_after` is a point in time (aware) or a delay from now.
+        run_after: a point in time (aware) or a delay from now.
+        owner: the id of the user who may ask what became of the job.
         """
         if isinstance(run_after, datetime) and run_after.tzinfo is None:
             raise ValueError("run_after: a datetime needs a time zone")
@@ -80,6 +84,7 @@ class Task(Generic[P, R]):
             run_after=self.run_after if run_after is None else run_after,
             priority=self.priority if priority is None else priority,
             queue=self.queue if queue is None else queue,
+            owner=self.owner if owner is None else owner,
         )
 
     async def enqueue(self, session: AsyncSession, *args: P.args, **kwargs: P.kwargs) -> Job:
@@ -93,15 +98,18 @@ class Task(Generic[P, R]):
         arguments = given.model_dump(mode="json", by_alias=True)
         if self.load(arguments) != dict(given):
             raise TypeError(f"{self.name}: an argument would not be the same after storing it")
+        now, run_after = utcnow(), self.run_after
+        if isinstance(run_after, timedelta):
+            run_after = now + run_after
         job = Job(
             task=self.name,
             arguments=arguments,
             queue=self.queue,
             rank=-self.priority,
             max_attempts=self.max_attempts,
-            run_after=utcnow() + self.run_after
-            if isinstance(self.run_after, timedelta)
-            else self.run_after,
+            run_after=run_after,
+            announced_at=now if run_after <= now else None,
+            owner_id=self.owner,
             request_id=request_id(),
         )
         session.add(job)

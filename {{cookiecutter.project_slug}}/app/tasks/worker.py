@@ -19,6 +19,7 @@ from app.tasks import queue
 from app.tasks.models import JobStatus
 from app.tasks.queue import ClaimedJob, Outcome
 from app.tasks.runner import run
+from app.tasks.sweep import Sweeper
 from app.tasks.task import get_task
 
 log = get_logger(__name__)
@@ -32,16 +33,22 @@ SHORTEST_WAIT = timedelta(milliseconds=50)
 
 
 class Worker:
-    """One loop, one transaction a turn: what is done is written down, what is due is claimed."""
+    """One loop, one transaction a turn: what is done is written down, what is due is claimed.
+
+    With `poll` it looks for jobs by itself. Without, it runs those that are submitted, as many
+    at once as there are: whoever submits them (a broker's consumer) keeps the bounds.
+    """
 
     def __init__(
         self,
         *,
+        poll: bool = True,
         concurrency: int = settings.tasks_concurrency,
         lease: timedelta = settings.tasks_lease,
         shutdown_timeout: timedelta = settings.shutdown_timeout,
     ) -> None:
         self.id = f"{socket.gethostname()[:60]}:{os.getpid()}:{token_hex(4)}"
+        self.poll = poll
         self.concurrency = concurrency
         self.lease = lease
         self.shutdown_timeout = shutdown_timeout
@@ -49,10 +56,23 @@ class Worker:
         self._stopping = False
         self._running: dict[asyncio.Task[Outcome], ClaimedJob] = {}
         self._outcomes: list[Outcome] = []
+        self._submitted: dict[UUID, asyncio.Future[None]] = {}
+        self._sweeper = Sweeper(lease=lease)
 
     def wake(self) -> None:
         """There may be new jobs. Called on the event loop."""
         self._wake.set()
+
+    async def submit(self, job_id: UUID) -> None:
+        """Run this job here, if it is due and nobody else has it.
+
+        Returns when it is settled; at once if there is nothing to do, or if the worker stops.
+        """
+        if self._stopping:
+            return
+        settled = self._submitted.setdefault(job_id, asyncio.get_running_loop().create_future())
+        self._wake.set()
+        await asyncio.shield(settled)
 
     def stop(self) -> None:
         """Claim nothing more; `run` returns once what runs is finished or handed back."""
@@ -70,13 +90,17 @@ class Worker:
         finally:
             upkeep.cancel()
             await asyncio.wait([upkeep], timeout=CLEAN_UP.total_seconds())
+            self._stopping = True
+            self._answer(self._submitted)
         log.info("worker stopped", worker=self.id)
 
     async def _turn(self) -> timedelta:
         """Settle, claim and start; return how long there is nothing more to do."""
         self._wake.clear()
-        free = 0 if self._stopping else self.concurrency - len(self._running)
-        outcomes = self._outcomes[:]
+        outcomes, mine = self._outcomes[:], self._mine()
+        ids = None if self.poll else self._submitted.keys() - mine
+        free = self.concurrency - len(self._running) if ids is None else len(ids)
+        free = 0 if self._stopping else free
         if not outcomes and not free:
             return POLL
         due = None
@@ -87,9 +111,9 @@ class Worker:
                     await queue.settle(connection, self.id, outcomes)
                 if free:
                     claimed = await queue.claim(
-                        connection, self.id, free, lease=self.lease, but=self._mine()
+                        connection, self.id, free, lease=self.lease, ids=ids, but=mine
                     )
-                if len(claimed) < free:
+                if ids is None and len(claimed) < free:
                     due = await queue.next_due(connection)
         except Exception as error:  # most likely the database is away; whatever it is, go on
             # Nothing is lost: outcomes are kept. A claim may have been committed after all;
@@ -100,7 +124,15 @@ class Worker:
         del self._outcomes[: len(outcomes)]
         for job in claimed:
             self._start(job)
+        self._answer([outcome.job.id for outcome in outcomes])
+        self._answer((ids or set()) - {job.id for job in claimed})
         return min(POLL, max(due - utcnow(), SHORTEST_WAIT)) if due else POLL
+
+    def _answer(self, ids: Collection[UUID]) -> None:
+        """Tell those who submitted these jobs that there is nothing more to do here."""
+        for id_ in [*ids]:
+            if settled := self._submitted.pop(id_, None):
+                settled.set_result(None)
 
     async def _sleep(self, time: timedelta) -> None:
         with suppress(TimeoutError):
@@ -151,28 +183,20 @@ class Worker:
 
     async def _upkeep(self) -> None:
         """Renew the leases of what runs here, and free the jobs of workers that died."""
-        answered = False
         while True:
             mine = {job.id: running for running, job in self._running.items()}
-            freed = []
             try:
                 async with engine.begin() as connection:
                     kept = await queue.renew(connection, self.id, self._mine(), lease=self.lease)
-                    if answered:  # after an outage, all who are alive get the time to renew
-                        freed = await queue.sweep(connection)
-                answered = True
             except Exception as error:
-                answered = False
                 log.error("could not renew leases; trying again", error=_summary(error))
             else:
                 for id_ in mine.keys() - kept:
                     if mine[id_] in self._running:
                         log.error("lost the lease of a job that still ran", job_id=str(id_))
                         mine[id_].cancel()
-                for id_, status in freed:
-                    log.warning("freed a job of a dead worker", job_id=str(id_), status=status)
-                if freed:
-                    self.wake()
+            if await self._sweeper.turn():
+                self.wake()
             await asyncio.sleep(self.lease.total_seconds() / 3)
 
 

@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from app.settings import settings
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 class Engine(Protocol):
     """What an engine must do. The table is the truth; an engine only makes it fast."""
 
+    brokered: ClassVar[bool]
+    """Whether jobs have to be announced: workers learn of them by messages, not by looking."""
+
     async def start(self) -> None:
         """Called when a web process starts."""
 
@@ -30,10 +33,11 @@ class Engine(Protocol):
     def committed(self, jobs: Sequence[JobRef]) -> None:
         """Called right after the COMMIT that made these jobs visible.
 
-        Must not block the event loop; what it raises is logged, and the sweep repairs it.
+        Those that are due later come again when they are (if `brokered`). Must not block
+        the event loop; what it raises is logged, and the sweep repairs it.
         """
 
-    async def work(self) -> None:
+    def work(self, *, concurrency: int) -> None:
         """Run a worker in this process until SIGTERM or SIGINT (`manage worker`)."""
 
 

@@ -15,6 +15,8 @@ from app.tasks.worker import run_now
 
 
 class Engine:
+    brokered = False
+
     async def start(self) -> None:
         """Nothing to start."""
 
@@ -26,5 +28,5 @@ class Engine:
         # The hook runs in the greenlet of AsyncSession.commit(), where this may be awaited.
         await_(run_now(due))
 
-    async def work(self) -> None:
+    def work(self, *, concurrency: int) -> None:
         raise SystemExit("TASKS_ENGINE=immediate runs jobs at once and has no worker")

@@ -17,6 +17,8 @@ log = get_logger(__name__)
 
 
 class Engine:
+    brokered = False
+
     def __init__(self) -> None:
         self._worker: Worker | None = None
         self._scheduler: Scheduler | None = None
@@ -42,8 +44,11 @@ class Engine:
         if self._worker:
             self._worker.wake()
 
-    async def work(self) -> None:
-        self._worker = Worker()
+    def work(self, *, concurrency: int) -> None:
+        asyncio.run(self._work(concurrency))
+
+    async def _work(self, concurrency: int) -> None:
+        self._worker = Worker(concurrency=concurrency)
         engines.on_sigterm(self._worker.stop)
         await self._worker.run()
 

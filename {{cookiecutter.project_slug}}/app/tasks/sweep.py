@@ -1,0 +1,154 @@
+"""Repairs what was lost on the way: leases of dead workers, messages that never arrived.
+
+Every scheduler and every worker sweeps; any number may.
+"""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import bindparam, case, extract, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlmodel import SQLModel, col
+
+from app.database import engine, utcnow
+from app.logging import get_logger
+from app.settings import settings
+from app.tasks import engines
+from app.tasks.commits import JobRef
+from app.tasks.models import Job, JobStatus
+from app.tasks.queue import READY, RUNNING
+
+log = get_logger(__name__)
+
+TURN = timedelta(seconds=1)
+BATCH = 1000
+"""Announcements a turn: a broker that comes back is not buried."""
+LONGEST_SILENCE = timedelta(hours=1)
+
+
+class Sweeper:
+    """Sweeps once a turn until it is stopped."""
+
+    def __init__(
+        self,
+        *,
+        lease: timedelta = settings.tasks_lease,
+        grace: timedelta = settings.tasks_republish_after,
+    ) -> None:
+        self._patience = lease.total_seconds() / 2
+        self._grace = grace
+        self._answering_since: float | None = None
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """`run` returns soon."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Sweep until `stop`."""
+        while not self._stopping.is_set():
+            await self.turn()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TURN.total_seconds()):
+                    await self._stopping.wait()
+
+    async def turn(self) -> int:
+        """Free what dead workers left and announce what is due; return how many were freed.
+
+        After a start or an outage of the database nothing is freed at first: the workers
+        that are alive renew their leases every third of a lease, and need the time to do so.
+        """
+        loop = asyncio.get_running_loop()
+        freed, due = [], []
+        try:
+            async with engine.begin() as connection:
+                since = self._answering_since
+                if since is not None and loop.time() - since > self._patience:
+                    freed = await free_leases(connection)
+                if engines.current().brokered:
+                    due = await announce_due(connection, grace=self._grace)
+        except Exception as error:  # most likely the database is away; whatever it is, go on
+            self._answering_since = None
+            log.error("could not sweep; trying again", error=type(error).__name__)
+            return 0
+        if self._answering_since is None:
+            self._answering_since = loop.time()
+        for id_, status in freed:
+            log.warning("freed a job of a dead worker", job_id=str(id_), status=status)
+        if due:
+            engines.current().committed(due)
+        return len(freed)
+
+
+async def free_leases(connection: AsyncConnection) -> list[tuple[UUID, JobStatus]]:
+    """Free the jobs of workers that died; those out of attempts have failed."""
+    time = utcnow()
+    orphans = (
+        select(col(Job.id))
+        .where(col(Job.status) == RUNNING, col(Job.lease_expires_at) < time)
+        .with_for_update(skip_locked=True)
+    )
+    spent = col(Job.attempts) >= col(Job.max_attempts)
+    statement = (
+        update(Job)
+        .where(col(Job.id).in_(orphans))
+        .values(
+            status=case((spent, JobStatus.FAILED.value), else_=JobStatus.READY.value),
+            finished_at=case((spent, time), else_=None),
+            run_after=time,
+            error="its worker died: " + func.coalesce(col(Job.worker), ""),
+            worker=None,
+            lease_expires_at=None,
+        )
+        .returning(col(Job.id), col(Job.status))
+    )
+    return [(row.id, JobStatus(row.status)) for row in await connection.execute(statement)]
+
+
+async def announce_due(connection: AsyncConnection, *, grace: timedelta) -> list[JobRef]:
+    """Mark as announced, and return, the due jobs that the broker has to be told of (again).
+
+    Those it never heard of since they became due, and those that have waited for `grace`
+    since it did. From then on the time from one announcement to the next doubles, up to an
+    hour: behind a long backlog, jobs wait although the broker knows them, and each telling
+    makes its queue longer.
+    """
+    time = utcnow()
+    rows = await connection.execute(
+        _ANNOUNCE,
+        {
+            "b_now": time,
+            "b_seconds": time.timestamp(),
+            "b_grace": time - grace,
+            "b_silence": time - max(grace, LONGEST_SILENCE),
+        },
+    )
+    return [JobRef(row.id, row.task, row.queue, -row.rank, row.run_after) for row in rows]
+
+
+_jobs = SQLModel.metadata.tables["jobs"]
+_heard, _due = _jobs.c.announced_at, _jobs.c.run_after
+_waited_long = (_heard < bindparam("b_grace")) & or_(
+    _heard < bindparam("b_silence"),
+    bindparam("b_seconds") - extract("epoch", _heard)
+    >= extract("epoch", _heard) - extract("epoch", _due),
+)
+_UNHEARD = (
+    select(_jobs.c.id)
+    .where(
+        _jobs.c.status == READY,
+        _due <= bindparam("b_now"),
+        or_(_heard.is_(None), _heard < _due, _waited_long),
+    )
+    .order_by(_jobs.c.rank, _due)
+    .limit(BATCH)
+    .with_for_update(skip_locked=True)
+)
+_ANNOUNCE = (
+    update(_jobs)
+    .where(_jobs.c.id.in_(_UNHEARD))
+    .values(announced_at=bindparam("b_now"))
+    .returning(_jobs.c.id, _jobs.c.task, _jobs.c.queue, _jobs.c.rank, _jobs.c.run_after)
+)
