@@ -1,0 +1,119 @@
+"""The event loop of a broker's worker process: one for each process, as long as it lives.
+
+Brokers' workers are made of processes and threads that run one function a time. Each of them
+calls `run_job` and waits; the jobs of a process run together on its one loop, so that
+database engine, SMTP connections and HTTP clients live as long as the process, and no future
+is ever "attached to a different loop". Leases and results are the in-process worker's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from threading import Event, Lock, Thread
+from uuid import UUID
+
+from app.database import engine
+from app.logging import get_logger
+from app.tasks.worker import Worker
+
+log = get_logger(__name__)
+
+
+class Stopping(Exception):
+    """This process is about to end and may not have run the job: give it to another one."""
+
+
+class WorkerLoop:
+    """A thread with an event loop that runs one Worker, which takes only the jobs it is given."""
+
+    def __init__(self) -> None:
+        self.stopping = False
+        self.at_end: Callable[[], None] | None = None
+        self._started = Event()
+        self._thread = Thread(target=self._run, name="jobs", daemon=True)
+        self._thread.start()
+        self._started.wait()
+
+    def run_job(self, job_id: UUID) -> None:
+        """Run the job unless it is settled or another worker has it; return when it is settled.
+
+        Raises Stopping.
+        """
+        if not self.stopping:
+            try:
+                asyncio.run_coroutine_threadsafe(self._worker.submit(job_id), self._loop).result()
+            except CancelledError:  # the loop has ended meanwhile
+                self.stopping = True
+        if self.stopping:
+            raise Stopping
+
+    def stop(self) -> None:
+        """Finish what runs or hand it back, within SHUTDOWN_TIMEOUT. Safe in a signal handler."""
+        if not self.stopping:
+            self.stopping = True
+            self._loop.call_soon_threadsafe(self._worker.stop)
+
+    def join(self) -> None:
+        """Wait until all is finished or handed back."""
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._work())
+        except BaseException:
+            log.critical("the loop of the jobs has failed; ending the process", exc_info=True)
+            os.kill(os.getpid(), signal.SIGTERM)
+        if self.at_end:
+            self.at_end()
+
+    async def _work(self) -> None:
+        self._loop, self._worker = asyncio.get_running_loop(), Worker(poll=False)
+        self._started.set()
+        try:
+            await self._worker.run()
+        finally:
+            self.stopping = True
+            await engine.dispose()
+
+
+_lock = Lock()
+_loop: WorkerLoop | None = None
+
+
+def run_job(job_id: str) -> None:
+    """Run a job on the loop of this process, and wait until it is settled; raises Stopping."""
+    global _loop
+    with _lock:
+        _loop = _loop or WorkerLoop()
+    _loop.run_job(UUID(job_id))
+
+
+def stop(at_end: Callable[[], None] | None = None) -> bool:
+    """Begin to stop the loop of this process: what runs is finished or handed back.
+
+    at_end: called in the loop's thread once that is done. Returns False if there is no loop.
+    """
+    if _loop:
+        _loop.at_end = at_end
+        _loop.stop()
+    return bool(_loop)
+
+
+def join() -> None:
+    """Wait until the loop of this process has ended, if it has one."""
+    if _loop:
+        _loop.join()
+
+
+def _after_fork() -> None:
+    """A child has neither its parent's threads nor a right to its parent's connections."""
+    global _lock, _loop
+    _lock, _loop = Lock(), None
+    engine.sync_engine.dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,95 @@
+"""Whoever commits never waits for a broker; what the broker does not take is left to the sweep."""
+
+import os
+import sys
+from subprocess import run
+from threading import Event, get_ident
+from uuid import uuid4
+
+import pytest
+
+from app.database import utcnow
+from app.tasks import publisher
+from app.tasks.commits import JobRef
+from app.tasks.publisher import Publisher
+from tests.tasks.conftest import until
+
+
+def job() -> JobRef:
+    return JobRef(uuid4(), "tests.noop", "default", 0, utcnow())
+
+
+async def test_jobs_are_published_in_order_by_another_thread() -> None:
+    published: list[JobRef] = []
+    threads: set[int] = set()
+
+    def publish(job: JobRef) -> None:
+        published.append(job)
+        threads.add(get_ident())
+
+    submitted = [job() for _ in range(3)]
+    Publisher(publish).submit(submitted)
+    await until(lambda: published == submitted)
+    assert threads != {get_ident()}
+
+
+async def test_a_silent_broker_holds_up_nobody() -> None:
+    silent = Event()
+
+    def publish(_: JobRef) -> None:
+        silent.wait()
+
+    hanging = Publisher(publish)
+    hanging.submit([job() for _ in range(publisher.ROOM + 10)])
+    hanging.close()  # pytest's timeout is the proof
+    silent.set()
+
+
+async def test_a_broker_that_comes_back_gets_what_it_missed_but_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(publisher, "PAUSE", publisher.PAUSE / 1000)
+    published: list[JobRef] = []
+
+    def publish(job: JobRef) -> None:
+        if job in submitted[:2]:
+            raise ConnectionRefusedError("nobody there")
+        published.append(job)
+
+    submitted = [job() for _ in range(4)]
+    Publisher(publish).submit(submitted)
+    await until(lambda: published == submitted[2:])
+
+
+def test_the_last_messages_of_a_process_are_still_published() -> None:
+    script = """
+import time
+from tests.tasks.test_publisher import Publisher, job
+def publish(job):
+    time.sleep(0.005)
+    print("published", flush=True)
+Publisher(publish).submit([job(), job()])
+"""
+    done = run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "published\n" * 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_a_fork_publishes_with_a_thread_of_its_own() -> None:
+    script = """
+import os, time
+from tests.tasks.test_publisher import Publisher, job
+publisher = Publisher(lambda job: print(os.getpid(), flush=True))
+publisher.submit([job()])
+publisher.close()
+if child := os.fork():
+    os.waitpid(child, 0)
+    print(os.getpid(), child)
+else:
+    publisher.submit([job()])
+    publisher.close()
+    os._exit(0)
+"""
+    done = run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    *published, pids = done.stdout.splitlines()
+    assert published == pids.split()
