@@ -1,0 +1,48 @@
+"""The pages of /admin, and their words for times."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from app.accounts.models import User
+from app.admin.redaction import redacted
+from app.database import utcnow
+from app.web.rendering import page
+
+_UNITS = {"d": 86_400, "h": 3_600, "min": 60}
+
+
+def admin_page(
+    request: Request,
+    template: str,
+    user: User,
+    **context: Any,  # as for `page`
+) -> HTMLResponse:
+    """Render a page with what all templates of /admin may use."""
+    context |= {"ago": ago, "duration": duration, "as_json": as_json, "redacted": redacted}
+    return page(request, template, user=user, **context)
+
+
+def duration(span: timedelta) -> str:
+    """In the largest unit that fits: `3 d`, `2 h`, `4 min`, `12 s`, `35 ms`."""
+    seconds = span.total_seconds()
+    for unit, size in _UNITS.items():
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+def ago(time: datetime) -> str:
+    """`4 min ago`, `in 2 h`, or `just now`."""
+    passed = utcnow() - time
+    if abs(passed) < timedelta(seconds=1):
+        return "just now"
+    return f"{duration(passed)} ago" if passed > timedelta(0) else f"in {duration(-passed)}"
+
+
+def as_json(value: Any) -> str:  # whatever JSON can hold
+    """For reading, without secrets."""
+    return json.dumps(redacted(value), indent=2, ensure_ascii=False)

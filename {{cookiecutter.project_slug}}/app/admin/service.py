@@ -1,0 +1,105 @@
+"""What /admin shows and does, besides `tasks/service.py`. Nothing here commits."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from sqlmodel import col, func, or_, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.accounts import sessions, tokens
+from app.accounts.models import User
+from app.errors import AppError
+from app.tasks import Job, JobStatus
+from app.tasks.service import list_jobs
+from app.tasks.statistics import QueueState, count_jobs, queue_states
+
+
+class UserNotFound(AppError):
+    status: ClassVar[int] = 404
+    title: ClassVar[str] = "No such user"
+
+
+class OwnAccount(AppError):
+    """Nobody locks the door from outside with the key inside."""
+
+    status: ClassVar[int] = 409
+    title: ClassVar[str] = "This is your own account"
+
+
+@dataclass(frozen=True)
+class TaskCounts:
+    """The jobs of one task, by state."""
+
+    task: str
+    jobs: Counter[JobStatus]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What an operator wants to know first."""
+
+    jobs: Counter[JobStatus]
+    tasks: Sequence[TaskCounts]
+    queues: Sequence[QueueState]
+    failures: Sequence[Job]
+    users: int
+    unverified: int
+
+
+async def overview(session: AsyncSession) -> Overview:
+    """The state of jobs, queues and users, now."""
+    tasks: dict[str, Counter[JobStatus]] = {}
+    for count in await count_jobs(session):
+        tasks.setdefault(count.task, Counter())[count.status] = count.jobs
+    unverified = select(func.count()).where(col(User.verified_at).is_(None))
+    return Overview(
+        jobs=sum(tasks.values(), Counter()),
+        tasks=[TaskCounts(task, jobs) for task, jobs in tasks.items()],
+        queues=await queue_states(session),
+        failures=await list_jobs(session, status=JobStatus.FAILED, limit=5),
+        users=(await session.exec(select(func.count()).select_from(User))).one(),
+        unverified=(await session.exec(unverified)).one(),
+    )
+
+
+async def list_users(
+    session: AsyncSession, *, text: str = "", after: str = "", limit: int = 50
+) -> Sequence[User]:
+    """Users by address. text: somewhere in it or in the name. after: the last one of a page."""
+    statement = select(User).where(User.email > after).order_by(User.email).limit(limit)
+    if text:
+        places = (col(User.email), col(User.full_name))
+        statement = statement.where(or_(*(p.icontains(text, autoescape=True) for p in places)))
+    return (await session.exec(statement)).all()
+
+
+async def deactivate_user(session: AsyncSession, user_id: UUID, *, by: User) -> User:
+    """Lock somebody out: their devices are signed out, their links are dead.
+
+    Raises UserNotFound, or OwnAccount.
+    """
+    user = await _get_user(session, user_id)
+    if user.id == by.id:
+        raise OwnAccount("Another administrator has to deactivate it.")
+    user.is_active = False
+    await session.flush()  # a sign-in that waits for this row finds it so
+    await sessions.end_all(session, user)
+    await tokens.delete_all(session, user)
+    return user
+
+
+async def activate_user(session: AsyncSession, user_id: UUID) -> User:
+    """Let somebody in again; raises UserNotFound."""
+    user = await _get_user(session, user_id)
+    user.is_active = True
+    return user
+
+
+async def _get_user(session: AsyncSession, user_id: UUID) -> User:
+    user = await session.get(User, user_id)
+    if user is None:
+        raise UserNotFound(f"There is no user {user_id}.")
+    return user

@@ -1,0 +1,61 @@
+"""An administrator who is signed in, and jobs that nobody runs."""
+
+from datetime import timedelta
+from typing import Any, Protocol
+
+import pytest
+from httpx2 import AsyncClient
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.accounts.models import User
+from app.database import utcnow
+from app.tasks import Job, JobStatus
+from tests.accounts.fixtures import log_in, make_user
+
+ADMIN = "root@example.com"
+
+
+@pytest.fixture
+async def admin(session: AsyncSession) -> User:
+    return await make_user(session, email=ADMIN, is_superuser=True)
+
+
+@pytest.fixture
+async def admin_client(client: AsyncClient, admin: User) -> AsyncClient:
+    """The browser of an administrator."""
+    await log_in(client, ADMIN)
+    client.headers["Accept"] = "text/html"
+    return client
+
+
+class MakeJob(Protocol):
+    async def __call__(self, **changes: Any) -> Job: ...
+
+
+@pytest.fixture
+def make_job(session: AsyncSession) -> MakeJob:
+    """Writes a job into the table, as if it had been there: due in an hour, unless `changes`."""
+
+    async def make_job(**changes: Any) -> Job:
+        job = Job(
+            task="app.shop.tasks.send_invoice",
+            max_attempts=3,
+            run_after=utcnow() + timedelta(hours=1),
+        ).sqlmodel_update(changes)
+        session.add(job)
+        await session.commit()
+        return job
+
+    return make_job
+
+
+def failed(error: str = "Traceback (most recent call last):\nZeroDivisionError: no") -> Any:
+    """What makes a job one that has failed just now."""
+    now = utcnow()
+    return {
+        "status": JobStatus.FAILED,
+        "attempts": 3,
+        "error": error,
+        "started_at": now - timedelta(seconds=2),
+        "finished_at": now,
+    }
