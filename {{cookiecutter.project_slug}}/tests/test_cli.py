@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from subprocess import PIPE, CompletedProcess, Popen, run
+from subprocess import PIPE, Popen, run
 from typing import IO
 
 import pytest
@@ -18,6 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.accounts.models import User
 from app.database import Session
 from app.tasks import Job, JobStatus
+from tests.commands import manage
 from tests.mailbox import Mailbox
 from tests.tasks.conftest import embedded, until
 from tests.tasks.jobs import trace
@@ -26,19 +27,6 @@ __all__ = ["embedded"]  # an autouse fixture: jobs wait in the table
 
 ROOT = Path(__file__).parent.parent
 PASSWORD = "correct horse battery staple"
-
-
-async def manage(*arguments: str, stdin: str = "", **environment: str) -> CompletedProcess[str]:
-    return await asyncio.to_thread(
-        run,
-        [sys.executable, "-m", "app.cli", *arguments],
-        cwd=ROOT,
-        env=os.environ | environment,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def wait_for(word: str, stream: IO[str]) -> None:

@@ -1,29 +1,19 @@
 """A wrong setting stops the start with one line that names it."""
 
-import os
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from app.settings import Settings
+from tests.commands import Finished, python
 
 SECRET = "s" * 40
 
 
-def start(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def start(folder: Path, **environment: str) -> Finished:
     """Import the application in a process and a folder of its own."""
-    clean = {"PATH": os.environ["PATH"], "PYTHONPATH": os.getcwd()}
-    return subprocess.run(
-        [sys.executable, "-c", "import app.main"],
-        cwd=folder,
-        env=clean | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return python("import app.main", environment, folder=folder)
 
 
 @pytest.mark.parametrize(

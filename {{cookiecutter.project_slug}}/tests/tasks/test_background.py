@@ -10,15 +10,19 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from subprocess import Popen
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pytest
 from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException
 from fastapi.responses import StreamingResponse
 from httpx2 import ASGITransport, AsyncClient, ConnectError
 
 from app.database import SessionDep
-from app.tasks.background import Background, BackgroundMiddleware, BackgroundRunner
+from app.tasks.background import (
+    Background,
+    BackgroundMiddleware,
+    BackgroundRunner,
+    BackgroundWork,
+)
 from tests.tasks import jobs
 from tests.tasks.conftest import until
 
@@ -218,22 +222,13 @@ async def test_stop_gives_up_on_shielded_work_that_never_ends() -> None:
     await asyncio.wait_for(runner.stop(timedelta(milliseconds=10)), timeout=5)
 
 
-def test_arguments_are_checked_by_the_type_checker(tmp_path: Path) -> None:
-    pytest.importorskip("mypy")
-    source = tmp_path / "example.py"
-    source.write_text(
-        "from app.tasks.background import BackgroundWork\n"
-        "def f(a: int, b: str) -> None: ...\n"
-        "def g(work: BackgroundWork) -> None:\n"
-        "    work.now(f, 1, 'x', shield=True)\n"
-        "    work.after_response(f, 'x', 1)\n"
-    )
-    from mypy import api
+if TYPE_CHECKING:  # `make check` fails when the wrong call passes, or the right one does not
 
-    report, _, status = api.run([str(source), "--strict", "--config-file", "pyproject.toml"])
-    assert status == 1
-    assert "example.py:5" in report
-    assert "example.py:4" not in report
+    def takes(number: int, text: str) -> None: ...
+
+    def arguments_are_checked(work: BackgroundWork) -> None:
+        work.now(takes, 1, "x", shield=True)
+        work.after_response(takes, "x", 1)  # type: ignore[arg-type]
 
 
 async def test_sigterm_finishes_shielded_work_and_drops_the_rest(tmp_path: Path) -> None:
