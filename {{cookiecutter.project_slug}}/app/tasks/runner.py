@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from pydantic_core import to_jsonable_python
+from pydantic_core import to_json
 from sqlmodel import SQLModel
 
 from app.logging import get_logger, log_context
@@ -25,7 +25,7 @@ log = get_logger(__name__)
 FIRST_DELAY = timedelta(seconds=2)
 LONGEST_DELAY = timedelta(hours=1)
 LARGEST_RESULT = 64 * 1024
-"""Characters of JSON. The table is no place for files: a task stores those and returns a name."""
+"""Bytes of JSON. The table is no place for files: a task stores those and returns a name."""
 NOW, LATEST = timedelta(0), timedelta(days=365)
 """What a task may ask for; the answer of a strange server is no reason to wait for a century."""
 
@@ -100,15 +100,14 @@ def _result(returned: object) -> Any:
     if returned is None:
         return None
     try:
-        result = to_jsonable_python(returned, inf_nan_mode="strings")
-        size = len(json.dumps(result))
-    except (ValueError, TypeError, RecursionError) as error:
+        result = to_json(returned, inf_nan_mode="null")
+    except ValueError as error:
         log.error("what the task returned can't be stored", error=_last_line(str(error)))
         return None
-    if size > LARGEST_RESULT:
-        log.error("what the task returned is too large to be stored", size=size)
+    if len(result) > LARGEST_RESULT:
+        log.error("what the task returned is too large to be stored", bytes=len(result))
         return None
-    return result
+    return json.loads(result)
 
 
 async def _call(task: Task[Any, Any], arguments: dict[str, Any]) -> object:

@@ -5,12 +5,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property
-from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
+from functools import cache, cached_property
+from typing import Any, Generic, NotRequired, ParamSpec, TypeVar, cast, get_type_hints, overload
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
+from typing_extensions import TypedDict
 
 from app.database import utcnow
 from app.logging import request_id
@@ -93,10 +94,10 @@ class Task(Generic[P, R]):
         Raises TypeError (wrong number or names, or a value that does not survive JSON) or
         pydantic.ValidationError (wrong types) here, in the caller's face, not later in a worker.
         """
-        bound = inspect.signature(self.function).bind(*args, **kwargs)
-        given = self.arguments(**bound.arguments)
-        arguments = given.model_dump(mode="json", by_alias=True)
-        if self.load(arguments) != dict(given):
+        signature, adapter = _stored(self.function)
+        given = adapter.validate_python(signature.bind(*args, **kwargs).arguments)
+        arguments = adapter.dump_python(given, mode="json", by_alias=True)
+        if self.load(arguments) != given:
             raise TypeError(f"{self.name}: an argument would not be the same after storing it")
         now, run_after = utcnow(), self.run_after
         if isinstance(run_after, timedelta):
@@ -119,7 +120,7 @@ class Task(Generic[P, R]):
     def load(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """The arguments of a stored job as typed values; raises BadArguments."""
         try:
-            return dict(self.arguments.model_validate_json(json.dumps(arguments)))
+            return _stored(self.function)[1].validate_json(json.dumps(arguments, allow_nan=False))
         except ValidationError as error:  # without the values: they may be personal
             problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
             raise BadArguments("; ".join(problems)) from None
@@ -128,24 +129,30 @@ class Task(Generic[P, R]):
     def is_async(self) -> bool:
         return inspect.iscoroutinefunction(self.function)
 
-    @cached_property
-    def arguments(self) -> type[BaseModel]:
-        """The signature as a strict model: `"1"` is no int, and nothing extra passes."""
-        hints = get_type_hints(self.function, include_extras=True)
-        fields: dict[str, Any] = {}
-        for parameter in inspect.signature(self.function).parameters.values():
-            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                raise TypeError(f"{self.name}: *{parameter.name} can't be stored; name each one")
-            if parameter.kind is parameter.POSITIONAL_ONLY:
-                raise TypeError(f"{self.name}: {parameter.name} is stored by name; remove the /")
-            if parameter.name not in hints:
-                raise TypeError(f"{self.name}: parameter {parameter.name} needs a type")
-            default = ... if parameter.default is parameter.empty else parameter.default
-            fields[parameter.name] = (hints[parameter.name], default)
-        return create_model(self.name, __config__=_STRICT, **fields)
+
+@cache
+def _stored(function: Callable[..., Any]) -> tuple[inspect.Signature, TypeAdapter[dict[str, Any]]]:
+    """The signature, and how arguments of it are stored: strictly, `"1"` is no int.
+
+    Raises TypeError for a signature that can't be stored. Defaults are not stored: a new
+    parameter that has one fits the jobs that wait already.
+    """
+    signature, hints = inspect.signature(function), get_type_hints(function, include_extras=True)
+    fields: dict[str, Any] = {}
+    for name, parameter in signature.parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise TypeError(f"*{name} can't be stored; name each one")
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise TypeError(f"{name} is stored by name; remove the /")
+        if name not in hints:
+            raise TypeError(f"parameter {name} needs a type")
+        required = parameter.default is parameter.empty
+        fields[name] = hints[name] if required else NotRequired[hints[name]]
+    arguments = cast(Any, TypedDict)("arguments", fields)
+    arguments.__pydantic_config__ = ConfigDict(strict=True, extra="forbid")
+    return signature, TypeAdapter(arguments)
 
 
-_STRICT = ConfigDict(strict=True, extra="forbid")
 _registry: dict[str, Task[Any, Any]] = {}
 
 
@@ -187,7 +194,10 @@ def task(
             max_attempts=max_attempts,
             timeout=timeout,
         )
-        made.arguments  # noqa: B018 - a signature that can't be stored fails at import
+        try:
+            _stored(function)  # what can't be stored fails at import
+        except TypeError as error:
+            raise TypeError(f"{made.name}: {error}") from None
         _registry[made.name] = made
         return made
 

@@ -1,7 +1,8 @@
 """A job table whose jobs wait until a test runs them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from app.database import Session
 from app.settings import settings
 from app.tasks import Job, engines
+from app.tasks.worker import Worker
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +43,14 @@ async def until(condition: Callable[[], Awaitable[bool] | bool]) -> None:
         if met if isinstance(met, bool) else await met:
             return
         await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def working(worker: Worker) -> AsyncIterator[Worker]:
+    """Runs the worker until the block is left; it finishes what it has begun."""
+    running = asyncio.create_task(worker.run())
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        await running

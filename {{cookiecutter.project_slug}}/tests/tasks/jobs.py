@@ -6,13 +6,15 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
-from app.tasks import Discard, Retry, current_job, task
+from app.tasks import Discard, Job, Retry, current_job, task
 
 
 def write(path: str, line: str) -> None:
@@ -109,3 +111,39 @@ async def telling_its_job(path: str) -> None:
     job = current_job()
     assert job
     write(path, f"{job.id} {job.attempt}")
+
+
+@task(max_attempts=2)
+async def returning(what: str) -> object:
+    made: dict[str, object] = {
+        "a model": Receipt(id=UUID(int=7), paid=Decimal("9.90")),
+        "nothing": None,
+        "a socket": object(),
+        "too much": "x" * 1_000_000,
+        "itself": itself,
+        "not a number": {"ratio": float("nan")},
+    }
+    return made[what]
+
+
+class Receipt(BaseModel):
+    id: UUID
+    paid: Decimal
+
+
+itself: list[object] = []
+itself.append(itself)
+
+
+@task(max_attempts=2)
+async def leaving_rows(keys: list[str], how: str) -> None:
+    """Jobs serve as rows: a key is unique."""
+    job = current_job()
+    assert job
+    for key in keys:
+        job.on_settle(Job(task="a row", key=key, max_attempts=1, run_after=NEVER))
+    if how == "raises":
+        raise ZeroDivisionError
+
+
+NEVER = datetime(2100, 1, 1, tzinfo=UTC)

@@ -2,15 +2,18 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import structlog
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from structlog.testing import capture_logs
 
-from app.database import utcnow
-from app.tasks import Job, JobStatus, Task
+from app.database import engine, utcnow
+from app.tasks import Job, JobStatus, Task, job_result, queue
 from app.tasks.runner import LONGEST_DELAY, backoff
+from app.tasks.service import JobInWrongState
 from app.tasks.worker import run_now
 from tests.tasks import jobs
 
@@ -132,3 +135,78 @@ async def test_an_async_task_behind_a_plain_decorator_does_run(ran: Ran, tmp_pat
     job = await ran(jobs.decorated, str(tmp_path / "log"))
     assert job.status == JobStatus.SUCCESSFUL
     assert jobs.lines(tmp_path / "log") == ["ran"]
+
+
+@pytest.mark.parametrize(
+    ("returned", "result"),
+    [
+        ("nothing", None),
+        ("a model", {"id": "00000000-0000-0000-0000-000000000007", "paid": "9.90"}),
+        ("not a number", {"ratio": None}),
+    ],
+)
+async def test_what_a_task_returns_can_be_read(
+    ran: Ran, session: AsyncSession, returned: str, result: object
+) -> None:
+    job = await ran(jobs.returning, returned)
+    assert await job_result(session, job.id) == result
+
+
+@pytest.mark.parametrize("returned", ["a socket", "too much", "itself"])
+async def test_what_cannot_be_stored_does_not_undo_the_work(
+    ran: Ran, session: AsyncSession, returned: str
+) -> None:
+    with capture_logs() as logs:
+        job = await ran(jobs.returning, returned)
+    assert job.status == JobStatus.SUCCESSFUL
+    assert await job_result(session, job.id) is None
+    assert any("what the task returned" in log["event"] for log in logs)
+
+
+async def test_a_job_that_has_not_succeeded_has_no_result(ran: Ran, session: AsyncSession) -> None:
+    job = await ran(jobs.broken)
+    with pytest.raises(JobInWrongState, match="ready"):
+        await job_result(session, job.id)
+
+
+async def rows(session: AsyncSession) -> set[str | None]:
+    return set((await session.exec(select(Job.key).where(Job.task == "a row"))).all())
+
+
+@pytest.mark.parametrize(
+    ("how", "status"), [("returns", JobStatus.SUCCESSFUL), ("raises", JobStatus.READY)]
+)
+async def test_rows_are_written_when_the_attempt_is_settled_however_it_ends(
+    ran: Ran, session: AsyncSession, how: str, status: JobStatus
+) -> None:
+    job = await ran(jobs.leaving_rows, ["a", "b"], how)
+    assert job.status == status
+    assert await rows(session) == {"a", "b"}
+
+
+async def test_a_refused_row_is_dropped_alone(ran: Ran, session: AsyncSession) -> None:
+    with capture_logs() as logs:
+        job = await ran(jobs.leaving_rows, ["a", "twice", "twice", "b"], "returns")
+    assert job.status == JobStatus.SUCCESSFUL
+    assert await rows(session) == {"a", "twice", "b"}
+    assert [log["event"] for log in logs].count("a row of a job was refused") == 1
+
+
+async def test_an_attempt_that_does_not_count_writes_no_rows(
+    session: AsyncSession, job_of: JobOf
+) -> None:
+    await jobs.trace.enqueue(session, "x", "y")
+    await session.commit()
+    async with engine.begin() as connection:
+        [claimed] = await queue.claim(connection, "me", 1, lease=timedelta(minutes=1))
+        row = Job(task="a row", key="a", max_attempts=1)
+        outcome = queue.Outcome(claimed, JobStatus.SUCCESSFUL, rows=[row])
+        await queue.settle(connection, "another", [outcome])
+    assert await rows(session) == set()
+
+
+async def test_a_job_knows_whose_it_is(session: AsyncSession, job_of: JobOf) -> None:
+    owner = uuid4()
+    job = await jobs.trace.using(owner=owner).enqueue(session, "x", "y")
+    await session.commit()
+    assert (await job_of(job.id)).owner_id == owner

@@ -3,8 +3,8 @@
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -20,19 +20,9 @@ from app.tasks import Job, JobStatus, engines, queue, worker
 from app.tasks.queue import Outcome
 from app.tasks.worker import Worker
 from tests.tasks import jobs, processes
-from tests.tasks.conftest import until
+from tests.tasks.conftest import until, working
 
 JobOf = Callable[[UUID], Awaitable[Job]]
-
-
-@asynccontextmanager
-async def working(worker: Worker) -> AsyncIterator[Worker]:
-    running = asyncio.create_task(worker.run())
-    try:
-        yield worker
-    finally:
-        worker.stop()
-        await running
 
 
 async def unfinished() -> int:
