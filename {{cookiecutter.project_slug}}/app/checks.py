@@ -15,7 +15,7 @@ def deployment_problems() -> list[str]:
             settings.database_url.startswith("sqlite")
         ),
         "MAIL_URL: e-mails stay in the development mailbox or a file; use smtp:// or smtps://": (
-            not settings.mail_url.startswith("smtp")
+            settings.mail_url.partition(":")[0] in ("mailbox", "file", "console", "memory")
         ),
         "MAIL_FROM: example.com is nobody's address": address.rstrip(">").endswith("@example.com"),
         "RATE_LIMITS: off; leave them on unless a gateway limits": not settings.rate_limits,

@@ -144,14 +144,23 @@ def sendtestemail(
     """Send a mail through MAIL_URL, now, to see whether it works."""
     from pydantic import ValidationError
 
+    from app.database import engine
     from app.logging import configure_logging
     from app.mail import send
     from app.mail.emails import DeliveryTestEmail
+    from app.mail.log import written
     from app.settings import settings
+
+    async def send_and_log() -> str:
+        try:
+            return await send(DeliveryTestEmail(to=address))
+        finally:
+            await written()
+            await engine.dispose()
 
     configure_logging()
     try:
-        message_id = asyncio.run(send(DeliveryTestEmail(to=address)))
+        message_id = asyncio.run(send_and_log())
     except ValidationError as error:
         _stop(f"{address}: {error.errors()[0]['msg']}")
     except Exception as error:  # whatever the server, the network or the disk said
@@ -195,10 +204,11 @@ def startapp(
 def check(
     deploy: Annotated[bool, typer.Option("--deploy", help="What is unsafe in production.")] = False,
 ) -> None:
-    """Read the settings and say what is wrong with them."""
+    """Say what is wrong with the settings and with the templates of e-mails."""
     from app.checks import deployment_problems
+    from app.mail import checks
 
-    problems = deployment_problems() if deploy else []
+    problems = [*checks.problems(), *(deployment_problems() if deploy else [])]
     for problem in problems:
         typer.echo(problem, err=True)
     if problems:

@@ -77,11 +77,12 @@ class Settings(BaseSettings):
     shutdown_timeout: Seconds = timedelta(seconds=20)
     """How long SIGTERM waits for running jobs and shielded work."""
 
-    mail_url: Annotated[
-        str, _scheme_in("mailbox", "smtp", "smtps", "console", "file", "memory")
-    ] = "mailbox://"
+    mail_url: str = "mailbox://"
+    """Read by `mail/transports`, also at the start."""
     mail_from: str = "noreply@example.com"
     """`address` or `Name <address>`; without a name the project's is shown."""
+    mail_reply_to: str | None = None
+    """Where answers go, if not to MAIL_FROM."""
 
     rate_limits: bool = True
 
@@ -103,9 +104,11 @@ class Settings(BaseSettings):
         driver = "sqlite+aiosqlite" if scheme.startswith("sqlite") else "postgresql+psycopg"
         return f"{driver}:{rest}"
 
-    @field_validator("mail_from")
+    @field_validator("mail_from", "mail_reply_to")
     @classmethod
-    def _an_address(cls, value: str, info: ValidationInfo) -> str:
+    def _an_address(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
         from email.headerregistry import Address
 
         from email_validator import EmailNotValidError, validate_email
@@ -114,7 +117,8 @@ class Settings(BaseSettings):
             parsed = validate_email(value, allow_display_name=True, check_deliverability=False)
         except EmailNotValidError as error:
             raise ValueError(f"is no e-mail address: {error}") from error
-        name = parsed.display_name or info.data.get("project_name", "")
+        own = info.data.get("project_name", "") if info.field_name == "mail_from" else ""
+        name = parsed.display_name or own
         return str(Address(name, addr_spec=parsed.ascii_email or parsed.normalized))
 
     @model_validator(mode="after")

@@ -123,7 +123,9 @@ async def clean(database: None) -> AsyncIterator[None]:
     from sqlmodel import SQLModel
 
     from app.database import engine
+    from app.mail.log import written
 
+    await written()
     async with engine.begin() as connection:
         for table in reversed(SQLModel.metadata.sorted_tables):
             await connection.execute(table.delete())

@@ -1,12 +1,11 @@
-"""What was sent during a test: `mailbox.to(user).latest.link("verify-email")`."""
+"""What was sent during a test: `mailbox.to(user).latest.link("verify")`."""
 
-from collections.abc import Iterator
-from email.message import EmailMessage
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from app.mail.message import Message, recipient
 from app.mail.reading import Letter
-from app.mail.rendering import recipient
-from app.mail.transports import outbox
+from app.mail.transports.memory import outbox
 
 
 class HasEmail(Protocol):
@@ -32,25 +31,28 @@ class Mail(Letter):
 class Mailbox:
     """The messages of the memory transport, oldest first."""
 
-    def __init__(self, messages: list[EmailMessage] | None = None) -> None:
-        self._messages = outbox if messages is None else messages
+    def __init__(self, messages: Sequence[Message] = outbox) -> None:
+        self._messages = messages
 
     def to(self, who: HasEmail | str) -> "Mailbox":
         """Only what went to this address, or to this user."""
-        wanted = str(recipient(who if isinstance(who, str) else who.email))
-        return Mailbox([m for m in self._messages if str(m["To"]) == wanted])
+        wanted = recipient(who if isinstance(who, str) else who.email)
+        return Mailbox([message for message in self._messages if message.to == wanted])
 
     @property
     def latest(self) -> Mail:
+        """Raises AssertionError, which says what else there is, if there is none."""
         if not self._messages:
-            raise AssertionError("nothing was sent")
-        return Mail(self._messages[-1])
+            others = ", ".join(f"{m.subject!r} to {m.to}" for m in outbox) or "nothing"
+            raise AssertionError(f"no such e-mail; sent was {others}")
+        return Mail.parse(self._messages[-1].raw)
 
     def clear(self) -> None:
-        self._messages.clear()
+        """Forget all that was sent so far."""
+        outbox.clear()
 
     def __len__(self) -> int:
         return len(self._messages)
 
     def __iter__(self) -> Iterator[Mail]:
-        return map(Mail, list(self._messages))
+        return (Mail.parse(message.raw) for message in list(self._messages))

@@ -13,7 +13,8 @@ from app.mail.errors import NoSuchMessage
 from app.mail.mailbox import Mailbox
 from app.mail.previews import preview, subjects
 from app.mail.reading import Letter
-from app.mail.transports import Folder, transport_for
+from app.mail.transports import transport_for
+from app.mail.transports.file import Folder
 from app.settings import settings
 from app.web.rendering import page
 

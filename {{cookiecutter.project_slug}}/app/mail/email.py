@@ -3,7 +3,10 @@
 from string import Formatter
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, EmailStr
+from email_validator import EmailNotValidError, validate_email
+from pydantic import BaseModel, ConfigDict, EmailStr, field_validator
+
+from app.mail.attachments import LIMIT, Attachment
 
 SHARED = ("project_name", "base_url")
 """What the subject and both templates know besides the fields; `rendering` fills it in."""
@@ -22,6 +25,9 @@ class Email(BaseModel):
 
     Missing or wrong data raises `ValidationError` where the e-mail is made, never an empty
     place in somebody's inbox. The subject may name fields in braces, as `str.format` does.
+
+    It has one recipient, so that a refused address is nobody else's trouble: mail several
+    people by as many jobs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,13 +35,23 @@ class Email(BaseModel):
     template: ClassVar[str]
     """`emails/<template>.html` and `.txt` in the `templates` folder of any slice."""
     subject: ClassVar[str]
+    reply_to: ClassVar[str | None] = None
+    """Where answers go, if not to MAIL_REPLY_TO: an address, or `Name <address>`."""
 
     to: EmailStr
+    attachments: tuple[Attachment, ...] = ()
 
     @classmethod
     def sample(cls) -> Self:
         """The e-mail with data made up for previews and tests."""
         raise NotImplementedError(f"{cls.__name__}.sample() gives the previews their data")
+
+    @field_validator("attachments")
+    @classmethod
+    def _that_servers_take(cls, attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
+        if (size := sum(len(attachment.content) for attachment in attachments)) > LIMIT:
+            raise ValueError(f"{size / 1e6:.1f} MB are too much for a mail; {LIMIT / 1e6:g} fit")
+        return attachments
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:  # as pydantic declares it
@@ -45,3 +61,8 @@ class Email(BaseModel):
         for _, name, _, _ in Formatter().parse(cls.subject):
             if name is not None and name not in {*cls.model_fields, *SHARED}:
                 raise TypeError(f"{cls.__name__}.subject names {{{name}}}, which is no field of it")
+        if cls.reply_to:
+            try:
+                validate_email(cls.reply_to, allow_display_name=True, check_deliverability=False)
+            except EmailNotValidError as error:
+                raise TypeError(f"{cls.__name__}.reply_to: {error}") from None

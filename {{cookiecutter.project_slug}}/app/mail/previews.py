@@ -24,11 +24,11 @@ def subjects() -> dict[str, str]:
 
 def preview(name: str) -> Letter:
     """The e-mail of this class name as it would arrive; raises NoSuchMessage."""
-    from app.mail.rendering import compose
+    from app.mail.message import compose
 
     for email in all_emails():
         if email.__name__ == name:
-            return Letter(compose(email.sample(), "preview@example.com"))
+            return Letter.parse(compose(email.sample(), "preview@example.com").raw)
     raise NoSuchMessage(f"No e-mail class is named {name}.")
 
 

@@ -1,13 +1,22 @@
 """`send`: the one way out."""
 
+from __future__ import annotations
+
 from hashlib import sha256
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from app.logging import get_logger
 from app.mail.email import Email
+from app.mail.errors import PermanentMailError
+from app.mail.log import record
+from app.mail.models import MailLog, MailOutcome
 from app.mail.transports import Transport, transport_for
 from app.settings import settings
 from app.tasks import current_job
+
+if TYPE_CHECKING:
+    from app.mail.message import Message
 
 log = get_logger(__name__)
 
@@ -26,14 +35,37 @@ async def send(email: Email) -> str:
     """Render the e-mail, hand it to the transport of MAIL_URL, return its Message-ID.
 
     Raises PermanentMailError, which ends the job, when the server refuses it for good, and
-    TemporaryMailError, after which the job tries again.
+    TemporaryMailError, after which the job tries again. A template that does not work raises
+    jinja2.TemplateError; that, too, is tried again, for the next deployment may mend it.
     """
-    from app.mail.rendering import compose, sender  # Jinja is no business of whoever sends nothing
+    from app.mail.message import compose, sender  # Jinja is no business of whoever sends nothing
 
-    message_id = f"{_identity(email)}@{sender().domain}"
-    await _transport().send(compose(email, message_id))
-    log.info("mail sent", email=type(email).__name__, message_id=message_id)
-    return message_id
+    message = compose(email, f"{_identity(email)}@{sender().domain}")
+    try:
+        answer = await _transport().send(message)
+    except PermanentMailError as error:
+        _record(email, message, MailOutcome.REFUSED, str(error))
+        raise
+    except Exception as error:
+        job = current_job()
+        again = job is not None and job.attempt < job.max_attempts
+        outcome = MailOutcome.RETRYING if again else MailOutcome.FAILED
+        _record(email, message, outcome, str(error) or type(error).__name__)
+        raise
+    _record(email, message, MailOutcome.SENT, answer)
+    log.info("mail sent", email=type(email).__name__, message_id=message.message_id)
+    return message.message_id
+
+
+def _record(email: Email, message: Message, outcome: MailOutcome, answer: str) -> None:
+    entry = MailLog(
+        recipient=email.to,
+        email=type(email).__name__[:100],
+        message_id=message.message_id,
+        outcome=outcome,
+        answer=" ".join(answer.replace("\0", " ").split())[:500],
+    )
+    record(entry)
 
 
 def _identity(email: Email) -> str:

@@ -1,52 +1,91 @@
-"""The SMTP transport: fastapi-mail's connection, TLS and signals around our own message.
+"""fastapi-mail at work: its configuration, TLS, login and signals around our own message.
 
 Importing fastapi-mail costs as much as importing FastAPI itself: only `Smtp.send` imports this.
 """
 
+import asyncio
 import re
-from collections.abc import Iterator
-from email.message import EmailMessage
-from typing import Any
+from email import message_from_bytes
+from email.policy import SMTP as POLICY
 
-from aiosmtplib import SMTPNotSupported, SMTPRecipientsRefused, SMTPResponseException
+from aiosmtplib import SMTP, SMTPNotSupported, SMTPResponseException
 from aiosmtplib.errors import SMTPException
-from fastapi_mail import ConnectionConfig, FastMail, MessageSchema, MessageType
+from fastapi_mail import ConnectionConfig, FastMail
+from fastapi_mail.connection import Connection
 from fastapi_mail.errors import ConnectionErrors
+from fastapi_mail.fastmail import email_dispatched
 from pydantic import SecretStr
 
+from app.mail.connections import Connections
 from app.mail.errors import PermanentMailError, TemporaryMailError
-from app.mail.transports import Smtp
+from app.mail.message import Message
+from app.mail.transports.smtp import Smtp
 
 TIMEOUT = 10
 """Seconds for each answer of the server; the job tries again later anyway."""
 
 
-class Prepared(MessageSchema):
-    """A finished message on its way through FastMail, which reads the envelope off its headers."""
-
-    message: EmailMessage
-
-
 class Mailer(FastMail):
-    """FastMail, but for the MIME that it builds.
+    """FastMail, but for the MIME that it builds and the connection that it opens for each send.
 
-    That of 1.6.8 has a transfer encoding on multipart containers, which RFC 2045 forbids, the
-    text last, and HTML escapes in the text. tests/mail/test_smtp.py parses what is on the wire.
+    The MIME of 1.6.8 has a transfer encoding on multipart containers, which RFC 2045 forbids,
+    the text last, and HTML escapes in the text. tests/mail/test_smtp.py parses what is on the wire.
     """
 
-    async def _prepare_message(self, message: MessageSchema, template: Any = None) -> EmailMessage:
-        assert isinstance(message, Prepared)  # noqa: S101 - `deliver` makes nothing else
-        return message.message
+    def __init__(self, config: ConnectionConfig) -> None:
+        super().__init__(config)
+        self._connections = Connections(self._connect)
+
+    async def post(self, message: Message) -> str:
+        """Hand one message over and return the server's answer.
+
+        Raises TemporaryMailError, aiosmtplib's SMTPException or OSError.
+        """
+        answer = await self._connections.send(message)
+        if email_dispatched.receivers:  # `record_messages`, for one
+            email_dispatched.send(message_from_bytes(message.raw, policy=POLICY))
+        return answer
+
+    async def _connect(self) -> SMTP:
+        """FastMail's connection, with TLS and login. Whatever fails here may pass, a wrong
+        password of ours included.
+        """
+        connection = Connection(self.config)
+        try:
+            await connection.__aenter__()
+        except BaseException as error:
+            connection.session.close()  # FastMail leaves it open
+            if not isinstance(error, ConnectionErrors):
+                raise
+            cause = error.__context__ or error  # it names none
+            raise TemporaryMailError(_words(cause)) from None
+        smtp: SMTP = connection.session
+        return smtp
 
 
-async def deliver(message: EmailMessage, server: Smtp) -> None:
+async def deliver(message: Message, server: Smtp) -> str:
     """Hand one message over; raises TemporaryMailError or PermanentMailError."""
-    mailer = Mailer(_config(server, domain=message["From"].addresses[0].domain))
-    prepared = Prepared(recipients=[], subtype=MessageType.plain, message=message)
     try:
-        await mailer.send_message(prepared)
-    except (ConnectionErrors, SMTPException, OSError) as error:
-        raise _verdict(error) from None  # a traceback would tell what `_words` keeps back
+        return _discreet(await _mailer(server, message.sender.domain).post(message))
+    except (SMTPException, OSError) as error:
+        final = isinstance(error, SMTPNotSupported) or (
+            isinstance(error, SMTPResponseException) and error.code >= 500
+        )
+        verdict = PermanentMailError if final else TemporaryMailError
+        raise verdict(_words(error)) from None  # a traceback would tell what `_words` keeps back
+
+
+_mailers: dict[tuple[asyncio.AbstractEventLoop, Smtp, str], Mailer] = {}
+
+
+def _mailer(server: Smtp, domain: str) -> Mailer:
+    """The event loop's own: a connection that another one opened can't be used in it."""
+    key = asyncio.get_running_loop(), server, domain
+    if key not in _mailers:
+        for ended in [key for key in _mailers if key[0].is_closed()]:
+            del _mailers[ended]
+        _mailers[key] = Mailer(_config(server, domain=domain))
+    return _mailers[key]
 
 
 def _config(server: Smtp, *, domain: str) -> ConnectionConfig:
@@ -74,42 +113,14 @@ def _config(server: Smtp, *, domain: str) -> ConnectionConfig:
     return config
 
 
-def _verdict(error: BaseException) -> TemporaryMailError | PermanentMailError:
-    """5xx for this message is final. All else may pass, a wrong password of ours included.
-
-    FastMail loses causes: its ConnectionErrors names none, and its QUIT on a connection that
-    is gone hides the refusal before it. So the whole chain is read.
-    """
-    chain = list(_chain(error))
-    before_the_message = any(isinstance(link, ConnectionErrors) for link in chain)
-    if not before_the_message and any(map(_is_final, chain)):
-        return PermanentMailError(_words(chain))
-    return TemporaryMailError(_words(chain))
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what led to it, back to an earlier message's that is being handled."""
-    while error and not isinstance(error, TemporaryMailError | PermanentMailError):
-        yield from error.recipients if isinstance(error, SMTPRecipientsRefused) else [error]
-        error = error.__cause__ or error.__context__
-
-
-def _is_final(error: BaseException) -> bool:
-    if isinstance(error, SMTPResponseException):
-        return error.code >= 500
-    return isinstance(error, SMTPNotSupported)  # an SMTPUTF8 address, and a server of old
-
-
-def _words(chain: list[BaseException]) -> str:
-    """The server's own, if it said anything; else those of the first thing that went wrong.
+def _words(error: BaseException) -> str:
+    """The server's own if it said anything.
 
     Servers repeat addresses, and some a part of the message; neither belongs into a log.
     """
-    for error in chain:
-        if isinstance(error, SMTPResponseException):
-            return _discreet(f"{error.code} {error.message}")
-    told = [error for error in chain if isinstance(error, SMTPException)]
-    return _discreet(str((told or chain)[-1])) or type(chain[-1]).__name__
+    if isinstance(error, SMTPResponseException):
+        return _discreet(f"{error.code} {error.message}")
+    return _discreet(str(error)) or type(error).__name__
 
 
 def _discreet(text: str) -> str:

@@ -51,6 +51,22 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "mail_log",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("recipient", sa.String(length=320), nullable=False),
+        sa.Column("email", sa.String(length=100), nullable=False),
+        sa.Column("message_id", sa.String(length=320), nullable=False),
+        sa.Column("outcome", sa.String(length=20), nullable=False),
+        sa.Column("answer", sa.String(length=500), nullable=False),
+        sa.Column("job_id", sa.Uuid(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mail_log")),
+    )
+    with op.batch_alter_table("mail_log", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_mail_log_at"), ["at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_mail_log_recipient"), ["recipient"], unique=False)
+
+    op.create_table(
         "users",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("email", sa.String(length=254), nullable=False),
@@ -122,6 +138,11 @@ def downgrade() -> None:
 
     op.drop_table("account_tokens")
     op.drop_table("users")
+    with op.batch_alter_table("mail_log", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_mail_log_recipient"))
+        batch_op.drop_index(batch_op.f("ix_mail_log_at"))
+
+    op.drop_table("mail_log")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.drop_index("ix_jobs_status_rank_run_after")
         batch_op.drop_index(batch_op.f("ix_jobs_finished_at"))

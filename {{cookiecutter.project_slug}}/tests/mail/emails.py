@@ -1,6 +1,7 @@
 """E-mails for these tests; their templates are beside them."""
 
 from pathlib import Path
+from typing import Self
 
 from app.mail import Email
 from app.mail.rendering import templates
@@ -16,8 +17,22 @@ class NoteEmail(Email):
     link: str = "https://example.com/verify-email?a=1&token=abc"
 
 
+class AnswerableEmail(NoteEmail):
+    reply_to = "Orders <orders@example.com>"
+
+
 class CarelessEmail(Email):
     """Its template asks for what it does not have."""
 
     template = "careless"
     subject = "Careless"
+
+    @classmethod
+    def sample(cls) -> Self:
+        return cls(to="ann@example.com")
+
+
+class BrokenEmail(CarelessEmail):
+    """Its text template does not compile."""
+
+    template = "broken"

@@ -1,15 +1,18 @@
-from email.message import EmailMessage
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from app.mail.rendering import compose
-from app.mail.transports import Console, Folder, Memory, Smtp, Transport, outbox, transport_for
+from app.mail.message import Message, compose
+from app.mail.transports import Transport, transport_for
+from app.mail.transports.console import Console
+from app.mail.transports.file import Folder
+from app.mail.transports.memory import Memory, outbox
+from app.mail.transports.smtp import Smtp
 from tests.mail.emails import NoteEmail
 
 
-def note(message_id: str = "abc@example.com", name: str = "Ann") -> EmailMessage:
+def note(message_id: str = "abc@example.com", name: str = "Ann") -> Message:
     return compose(NoteEmail(to="ann@example.com", name=name), message_id)
 
 
@@ -37,11 +40,11 @@ def test_mail_url_chooses_the_transport(url: str, transport: Transport) -> None:
 @pytest.mark.parametrize(
     ("url", "complaint"),
     [
-        ("", "must be"),
-        ("pigeon://", "must be"),
-        ("mailbox://elsewhere", "must be"),
-        ("console://x", "must be"),
-        ("memory:", "must be"),
+        ("", "must start with"),
+        ("raven://", "must start with one of console://, file://"),
+        ("mailbox://elsewhere", "nothing may follow"),
+        ("console://x", "nothing may follow"),
+        ("memory:///x", "nothing may follow"),
         ("file://relative/folder", "absolute"),
         ("file:///", "absolute"),
         ("smtp://", "host"),
@@ -79,7 +82,7 @@ async def test_a_folder_keeps_each_message_as_a_file(tmp_path: Path) -> None:
     await transport_for(f"file://{quote(str(tmp_path / 'new folder'))}").send(message)
     [name] = names(tmp_path / "new folder")
     assert name.endswith(".eml")
-    assert (tmp_path / "new folder" / name).read_bytes() == message.as_bytes()
+    assert (tmp_path / "new folder" / name).read_bytes() == message.raw
 
 
 async def test_a_folder_keeps_a_message_that_is_sent_again_once(tmp_path: Path) -> None:

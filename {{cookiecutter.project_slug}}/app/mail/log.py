@@ -1,0 +1,72 @@
+"""Writes the mail log, and reads it."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import delete
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.database import Session, utcnow
+from app.logging import get_logger
+from app.mail.models import MailLog, MailOutcome
+from app.tasks import current_job
+
+log = get_logger(__name__)
+_being_written: set[asyncio.Task[None]] = set()
+
+
+def record(entry: MailLog) -> None:
+    """Keep the entry: in the transaction that settles the job, or else soon and on its own.
+
+    Outside of a job the caller may hold a transaction that writes. SQLite lets nobody else
+    write before it ends, so nobody waits for the entry.
+    """
+    if job := current_job():
+        entry.job_id = job.id
+        job.on_settle(entry)
+        return
+    writing = asyncio.create_task(_write(entry))
+    _being_written.add(writing)
+    writing.add_done_callback(_being_written.discard)
+
+
+async def written() -> None:
+    """Wait for what `record` has begun: for programs that end after a mail, and for tests."""
+    await asyncio.gather(*_being_written)
+
+
+async def list_mail(
+    session: AsyncSession,
+    *,
+    recipient: str | None = None,
+    outcome: MailOutcome | None = None,
+    limit: int = 50,
+) -> Sequence[MailLog]:
+    """The newest entries first."""
+    statement = select(MailLog).order_by(col(MailLog.at).desc()).limit(limit)
+    if recipient:
+        statement = statement.where(MailLog.recipient == recipient)
+    if outcome:
+        statement = statement.where(MailLog.outcome == outcome)
+    return (await session.exec(statement)).all()
+
+
+async def prune_mail_log(session: AsyncSession, *, older_than: timedelta) -> int:
+    """Delete old entries; return how many."""
+    statement = (
+        delete(MailLog)
+        .where(col(MailLog.at) < utcnow() - older_than)
+        .execution_options(synchronize_session=False)
+    )
+    return (await session.exec(statement)).rowcount
+
+
+async def _write(entry: MailLog) -> None:
+    try:
+        async with Session() as session:
+            session.add(entry)
+            await session.commit()
+    except Exception as error:  # the mail itself is out; `sendtestemail` works without tables
+        log.warning("mail log not written", error=type(error).__name__)
