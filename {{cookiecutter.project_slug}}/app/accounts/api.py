@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Response
 from fastapi.security import OAuth2PasswordRequestForm
 from pydantic import ValidationError
 
-from app.accounts import service, sessions
+from app.accounts import changes, service, sessions, sign_in
 from app.accounts.dependencies import (
     ClientInfoDep,
     CurrentSession,
@@ -23,6 +23,10 @@ from app.accounts.errors import InvalidCredentials
 from app.accounts.models import User
 from app.accounts.schemas import (
     AccessToken,
+    ChangeEmail,
+    ChangePassword,
+    ConfirmEmail,
+    ConfirmPassword,
     EmailOnly,
     Login,
     Message,
@@ -42,6 +46,8 @@ BAD_TOKEN: Responses = {400: {"description": "The link was used, has expired, or
 BAD_CREDENTIALS: Responses = {
     401: {"description": "Unknown address, wrong password, or an address not confirmed yet"}
 }
+WRONG_PASSWORD: Responses = {403: {"description": "This is not the account's password"}}
+ADDRESS_TAKEN: Responses = {409: {"description": "The address got another account meanwhile"}}
 NOT_SIGNED_IN: Responses = {401: {"description": "No session, or one that has ended"}}
 NO_SUCH_SESSION: Responses = {404: {"description": "You have no session with this id"}}
 TOO_MANY: Responses = {429: {"description": "Too many attempts; see the header Retry-After"}}
@@ -61,7 +67,11 @@ async def register(session: SessionDep, data: Register) -> Message:
 
 @auth.post("/verify-email", responses=BAD_TOKEN)
 async def verify_email(session: SessionDep, data: VerifyEmail) -> Message:
-    """Confirm an e-mail address with the token of the link that was sent to it."""
+    """Confirm an e-mail address with the token of the link that was sent to it.
+
+    A page that calls this may ask for the password first, as `/verify-email` does: the link also
+    reaches people whose address a stranger has registered.
+    """
     await service.verify_email(session, data.token)
     return Message(detail="Your e-mail address is confirmed. You can sign in now.")
 
@@ -76,6 +86,13 @@ async def resend_verification(session: SessionDep, data: EmailOnly) -> Message:
     """Send another link, if the address waits for one; the answer does not tell."""
     await service.resend_verification(session, data.email)
     return Message(detail="If this address waits to be confirmed, a new link is on its way.")
+
+
+@auth.post("/confirm-email", responses=BAD_TOKEN | ADDRESS_TAKEN)
+async def confirm_email(session: SessionDep, data: ConfirmEmail) -> Message:
+    """Make a new address the account's own, with the token of the link that was sent to it."""
+    email = await changes.confirm_email(session, data.token)
+    return Message(detail=f"The address of your account is now {email}.")
 
 
 @auth.post(
@@ -113,7 +130,7 @@ async def create_token(
     response: Response,
 ) -> AccessToken:
     """Sign in a program: a bearer token (OAuth2, password grant)."""
-    signed_in = await service.sign_in(session, data, replace(client, cookie=None))
+    signed_in = await sign_in.sign_in(session, data, replace(client, cookie=None))
     response.headers["Cache-Control"] = "no-store"  # RFC 6749, 5.1
     return AccessToken(access_token=signed_in.token, expires_in=int(IDLE_LIFETIME.total_seconds()))
 
@@ -123,7 +140,7 @@ async def login(
     session: SessionDep, data: Login, client: ClientInfoDep, response: Response
 ) -> None:
     """Sign in a browser: a session cookie."""
-    set_session_cookie(response, await service.sign_in(session, data, client))
+    set_session_cookie(response, await sign_in.sign_in(session, data, client))
 
 
 @auth.post("/logout", status_code=204)
@@ -131,7 +148,7 @@ async def logout(
     session: SessionDep, token: SessionToken, client: ClientInfoDep, response: Response
 ) -> None:
     """End the sessions that the request carries, by bearer token and by cookie, if any."""
-    await service.sign_out(session, token or "", client.cookie or "")
+    await sign_in.sign_out(session, token or "", client.cookie or "")
     clear_session_cookie(response)
 
 
@@ -145,6 +162,43 @@ async def read_account(user: CurrentUser) -> User:
 async def update_account(session: SessionDep, user: CurrentUser, data: UpdateAccount) -> User:
     """Change the name."""
     return await service.update_account(session, user, data)
+
+
+@me.delete("", status_code=204, responses=WRONG_PASSWORD | TOO_MANY)
+async def delete_account(
+    session: SessionDep,
+    user: CurrentUser,
+    data: ConfirmPassword,
+    client: ClientInfoDep,
+    response: Response,
+) -> None:
+    """Delete the account, for good and at once; the password is asked for in the body."""
+    await changes.delete_account(session, user, data, client)
+    clear_session_cookie(response)
+
+
+@me.post("/password", responses=WRONG_PASSWORD | TOO_MANY)
+async def change_password(
+    session: SessionDep,
+    user: CurrentUser,
+    current: CurrentSession,
+    data: ChangePassword,
+    client: ClientInfoDep,
+) -> Message:
+    """Set another password. All other devices are signed out."""
+    await changes.change_password(session, user, current, data, client)
+    return Message(detail="Your password is changed, and your other devices are signed out.")
+
+
+@me.post("/email", status_code=202, responses=WRONG_PASSWORD | TOO_MANY)
+async def change_email(
+    session: SessionDep, user: CurrentUser, data: ChangeEmail, client: ClientInfoDep
+) -> Message:
+    """Ask for another address, which counts once its link is followed. The answer does not
+    tell whether it has an account already.
+    """
+    await changes.request_email_change(session, user, data, client)
+    return Message(detail="Please look into the mailbox of the new address: we have written to it.")
 
 
 @me.get("/sessions")

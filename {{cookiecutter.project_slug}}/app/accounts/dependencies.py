@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 from typing import Annotated
+from urllib.parse import quote
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, HTTPException, Request, Response
 from fastapi.security import OAuth2PasswordBearer
 
 from app import ratelimit
@@ -74,6 +75,16 @@ def get_current_session(login: Login) -> LoginSession:
 OptionalUser = Annotated[User | None, Depends(get_optional_user)]
 CurrentUser = Annotated[User, Depends(get_current_user)]
 CurrentSession = Annotated[LoginSession, Depends(get_current_session)]
+
+
+async def signed_in_user(request: Request, user: OptionalUser) -> User:
+    """The user whom a page belongs to; anybody else signs in first, and then comes back."""
+    if user is None:
+        raise HTTPException(303, headers={"Location": f"/login?next={quote(request.url.path)}"})
+    return user
+
+
+SignedInUser = Annotated[User, Depends(signed_in_user)]
 
 
 async def limit_registrations(client: ClientInfoDep) -> None:

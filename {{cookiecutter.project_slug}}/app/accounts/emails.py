@@ -9,6 +9,7 @@ from app.settings import settings
 
 VERIFICATION_DAYS = LIFETIMES[Purpose.VERIFY_EMAIL].days
 RESET_MINUTES = LIFETIMES[Purpose.RESET_PASSWORD] // timedelta(minutes=1)
+CHANGE_HOURS = LIFETIMES[Purpose.CHANGE_EMAIL] // timedelta(hours=1)
 FORGOT_PASSWORD = f"{settings.base_url}/forgot-password"
 
 
@@ -82,6 +83,105 @@ class ChoosePasswordEmail(Email):
     @classmethod
     def sample(cls) -> Self:
         return cls(to="ada@example.com", link=reset_password_link("sample"))
+
+
+class PasswordChangedEmail(Email):
+    """The password was replaced: by its owner, or by somebody who should not have."""
+
+    template = "password_changed"
+    subject = "Your password was changed"
+
+    full_name: str
+    forgot_link: str = FORGOT_PASSWORD
+
+    @classmethod
+    def sample(cls) -> Self:
+        return cls(to="ada@example.com", full_name="Ada Lovelace")
+
+
+class ConfirmEmailChangeEmail(Email):
+    """To the new address: is it yours?"""
+
+    template = "confirm_email_change"
+    subject = "Confirm your new e-mail address"
+
+    link: str
+    hours: int = CHANGE_HOURS
+
+    @classmethod
+    def sample(cls) -> Self:
+        return cls(to="ada@new.example.com", link=confirm_email_link("sample"))
+
+
+class EmailChangeRequestedEmail(Email):
+    """To the old address: this is under way, and can still be stopped."""
+
+    template = "email_change_requested"
+    subject = "Your e-mail address is about to change"
+
+    full_name: str
+    forgot_link: str = FORGOT_PASSWORD
+
+    @classmethod
+    def sample(cls) -> Self:
+        return cls(to="ada@example.com", full_name="Ada Lovelace")
+
+
+class AddressInUseEmail(Email):
+    """Somebody wants an address for their account which has one: only its owner is told."""
+
+    template = "address_in_use"
+    subject = "You already have an account at {project_name}"
+
+    link: str = f"{settings.base_url}/login"
+    forgot_link: str = FORGOT_PASSWORD
+
+    @classmethod
+    def sample(cls) -> Self:
+        return cls(to="ada@example.com")
+
+
+class EmailChangedEmail(Email):
+    """To the new address: it counts from now on."""
+
+    template = "email_changed"
+    subject = "Your e-mail address was changed"
+
+    full_name: str
+    link: str = f"{settings.base_url}/login"
+
+    @classmethod
+    def sample(cls) -> Self:
+        return cls(to="ada@new.example.com", full_name="Ada Lovelace")
+
+
+class EmailChangedNoticeEmail(Email):
+    """To the old address, whoever reads it now: so it names neither a person nor the new one."""
+
+    template = "email_changed_notice"
+    subject = "Your account has moved to another e-mail address"
+
+    @classmethod
+    def sample(cls) -> Self:
+        return cls(to="ada@example.com")
+
+
+class AccountDeletedEmail(Email):
+    """The last one."""
+
+    template = "account_deleted"
+    subject = "Your account was deleted"
+
+    link: str = f"{settings.base_url}/register"
+
+    @classmethod
+    def sample(cls) -> Self:
+        return cls(to="ada@example.com")
+
+
+def confirm_email_link(token: str) -> str:
+    """The page where a new address is confirmed; opening it changes nothing."""
+    return f"{settings.base_url}/confirm-email?token={token}"
 
 
 def reset_password_link(token: str) -> str:

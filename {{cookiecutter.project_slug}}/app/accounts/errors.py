@@ -7,12 +7,15 @@ from app.ratelimit import TooManyAttempts
 
 __all__ = [
     "AccountError",
+    "EmailTaken",
     "InvalidCredentials",
     "InvalidToken",
     "NoSuchSession",
     "NotSignedIn",
     "TooManyAttempts",
+    "UnchangedEmail",
     "WeakPassword",
+    "WrongPassword",
 ]
 
 
@@ -63,9 +66,47 @@ class WeakPassword(AccountError):
     status: ClassVar[int] = 422
     title: ClassVar[str] = "Password too easy to guess"
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, field: str = "password") -> None:
         super().__init__(message)
-        self.errors = [{"field": "password", "message": message}]
+        self.errors = [{"field": field, "message": message}]
+
+
+class WrongPassword(AccountError):
+    """Whoever is known by a session or a link does not know the password that goes with it.
+
+    Not 401, upon which clients sign people out who have only mistyped.
+    """
+
+    status: ClassVar[int] = 403
+    title: ClassVar[str] = "Wrong password"
+
+    def __init__(self, field: str = "current_password") -> None:
+        super().__init__("This is not your password.")
+        self.errors = [{"field": field, "message": self.detail}]
+
+
+class UnchangedEmail(AccountError):
+    """The new address is the old one."""
+
+    status: ClassVar[int] = 422
+    title: ClassVar[str] = "Nothing to change"
+
+    def __init__(self) -> None:
+        super().__init__("This is the address of your account already.")
+        self.errors = [{"field": "email", "message": self.detail}]
+
+
+class EmailTaken(AccountError):
+    """The address got another account before it was confirmed.
+
+    Only whoever reads its mail can get here, so nobody else learns of that account.
+    """
+
+    status: ClassVar[int] = 409
+    title: ClassVar[str] = "Address in use"
+
+    def __init__(self) -> None:
+        super().__init__("Another account has been made with this address by now.")
 
 
 class NoSuchSession(AccountError):

@@ -19,10 +19,13 @@ SIGN_INS_TO_ONE_ACCOUNT = Limit("sign-in-account", 100, per=timedelta(hours=1))
 # Above it the mailbox is spared, silently: the answer is the same for every address.
 VERIFICATION_EMAILS = Limit("verification-email", 5, per=timedelta(hours=1))
 RESET_PASSWORD_EMAILS = Limit("reset-password-email", 5, per=timedelta(hours=1))
+EMAIL_CHANGE_EMAILS = Limit("email-change-email", 5, per=timedelta(hours=1))
+# An account can have strangers' mailboxes written to; its owner is told when that is enough.
+EMAIL_CHANGES_OF_ONE_ACCOUNT = Limit("email-change-account", 5, per=timedelta(hours=1))
 
 
 async def check_sign_in(ip: str, email: str) -> None:
-    """Count one try to sign in; raises TooManyAttempts.
+    """Count one try at the password of this address's account; raises TooManyAttempts.
 
     The client's limits come first: what they refuse takes nothing from the account's.
     """

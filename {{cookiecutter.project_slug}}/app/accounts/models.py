@@ -21,6 +21,11 @@ class User(SQLModel, table=True):
     """
     password_hash: str = Field(max_length=255, repr=False)
     """Empty: no password opens the account, until its owner has chosen one by a mailed link."""
+    pending_email: str | None = Field(default=None, max_length=254)
+    """The address that shall replace `email` once its owner confirms it; see `changes.py`.
+
+    Not unique: whoever confirms first has it.
+    """
     full_name: str = Field(default="", max_length=100)
     is_active: bool = True
     is_superuser: bool = False

@@ -1,52 +1,37 @@
 """The account pages: plain forms that work without JavaScript, over the same service as the API."""
 
 import re
-from typing import Annotated
-from urllib.parse import quote
-from uuid import UUID
 
-from fastapi import APIRouter, Depends, HTTPException, Request
-from sqlmodel.ext.asyncio.session import AsyncSession
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.accounts import service, sessions
+from app.accounts import service, sign_in
 from app.accounts.dependencies import (
     SESSION_COOKIE,
     ClientInfoDep,
-    CurrentSession,
     OptionalUser,
+    SignedInUser,
     clear_session_cookie,
     limit_email_requests,
     limit_registrations,
     set_session_cookie,
 )
-from app.accounts.devices import describe_device
 from app.accounts.errors import InvalidToken
-from app.accounts.models import LoginSession, User
 from app.accounts.password_pages import DEAD_LINK
 from app.accounts.schemas import (
     EmailOnly,
+    FirstSignIn,
     Login,
     Register,
-    UpdateAccount,
-    VerifyEmail,
 )
 from app.database import SessionDep
 from app.web.flash import flash
 from app.web.forms import Form, form_page, parse_form, refusal_shown_in, see_other
 from app.web.rendering import page
 
+__all__ = ["SignedInUser", "local_path", "router"]
+
 router = APIRouter(include_in_schema=False)
-
-
-async def signed_in_user(request: Request, user: OptionalUser) -> User:
-    """The user whom a page belongs to; anybody else signs in first, and then comes back."""
-    if user is None:
-        raise HTTPException(303, headers={"Location": f"/login?next={quote(request.url.path)}"})
-    return user
-
-
-SignedInUser = Annotated[User, Depends(signed_in_user)]
 
 
 @router.get("/register")
@@ -74,20 +59,24 @@ async def show_check_inbox(request: Request) -> Response:
 
 @router.get("/verify-email")
 async def show_verify_email(request: Request, token: str = "") -> Response:
-    """Only shows a button: mail scanners open every link, and must not use the token up."""
-    return page(request, "accounts/verify_email.html", token=token)
+    """Only shows the form: mail scanners open every link, and must not use the token up."""
+    return form_page(request, "accounts/verify_email.html", Form[FirstSignIn](), token=token)
 
 
 @router.post("/verify-email")
-async def verify_email(request: Request, session: SessionDep) -> Response:
-    form = await parse_form(request, VerifyEmail)
+async def verify_email(request: Request, session: SessionDep, client: ClientInfoDep) -> Response:
+    form = await parse_form(request, FirstSignIn)
     if form.data:
         async with refusal_shown_in(form, session):
-            await service.verify_email(session, form.data.token)
-            response = see_other("/login")
-            flash(response, "Your address is confirmed. Sign in, and you are there.")
+            signed_in = await sign_in.verify_and_sign_in(session, form.data, client)
+            response = see_other("/account")
+            set_session_cookie(response, signed_in)
+            flash(response, "Your address is confirmed. Welcome!")
             return response
-    return _resend_page(request, Form[EmailOnly](refusal=form.refusal or InvalidToken()))
+    if "token" in form.errors or isinstance(form.refusal, InvalidToken):
+        return _resend_page(request, Form[EmailOnly](refusal=InvalidToken()))
+    token = (await request.form())["token"]
+    return form_page(request, "accounts/verify_email.html", form, token=token)
 
 
 @router.get("/resend-verification")
@@ -122,7 +111,7 @@ async def login(
     form = await parse_form(request, Login)
     if form.data:
         async with refusal_shown_in(form, session):
-            signed_in = await service.sign_in(session, form.data, client)
+            signed_in = await sign_in.sign_in(session, form.data, client)
             response = see_other(local_path(next))
             set_session_cookie(response, signed_in)
             return response
@@ -132,39 +121,10 @@ async def login(
 @router.post("/logout")
 async def logout(request: Request, session: SessionDep) -> Response:
     if token := request.cookies.get(SESSION_COOKIE):
-        await service.sign_out(session, token)
+        await sign_in.sign_out(session, token)
     response = see_other("/")
     clear_session_cookie(response)
     flash(response, "You are signed out. See you soon.", "info")
-    return response
-
-
-@router.get("/account")
-async def show_account(
-    request: Request, session: SessionDep, user: SignedInUser, current: CurrentSession
-) -> Response:
-    form = Form[UpdateAccount](values={"full_name": user.full_name})
-    return await _account_page(request, session, user, current, form)
-
-
-@router.post("/account")
-async def update_account(
-    request: Request, session: SessionDep, user: SignedInUser, current: CurrentSession
-) -> Response:
-    form = await parse_form(request, UpdateAccount)
-    if form.data is None:
-        return await _account_page(request, session, user, current, form)
-    await service.update_account(session, user, form.data)
-    response = see_other("/account")
-    flash(response, "Saved.")
-    return response
-
-
-@router.post("/account/sessions/{session_id}/end")
-async def end_session(session: SessionDep, user: SignedInUser, session_id: UUID) -> Response:
-    await sessions.end_one(session, user, session_id)
-    response = see_other("/account")
-    flash(response, "That device is signed out.")
     return response
 
 
@@ -181,24 +141,6 @@ def _check_inbox(email: str) -> Response:
     response = see_other("/register/done")
     flash(response, f"We have sent an e-mail to {email}.")
     return response
-
-
-async def _account_page(
-    request: Request,
-    session: AsyncSession,
-    user: User,
-    current: LoginSession,
-    form: Form[UpdateAccount],
-) -> Response:
-    return form_page(
-        request,
-        "accounts/account.html",
-        form,
-        user=user,
-        devices=await sessions.list_of(session, user),
-        current=current,
-        describe_device=describe_device,
-    )
 
 
 def _resend_page(request: Request, form: Form[EmailOnly]) -> Response:

@@ -123,8 +123,33 @@ class ResetPassword(Input):
     password: NewPassword
 
 
+class FirstSignIn(Input):
+    """What the page behind the link of the welcome e-mail asks for."""
+
+    token: Token
+    password: Password
+
+
 class UpdateAccount(Input):
     full_name: FullName
+
+
+class ConfirmPassword(Input):
+    """What a session alone must not be enough for needs the password once more."""
+
+    current_password: Password
+
+
+class ChangePassword(ConfirmPassword):
+    new_password: NewPassword
+
+
+class ChangeEmail(ConfirmPassword):
+    email: EmailAddress
+
+
+class ConfirmEmail(Input):
+    token: Token
 
 
 class Message(BaseModel):
@@ -147,6 +172,8 @@ class UserPublic(BaseModel):
 
     id: UUID
     email: str
+    pending_email: str | None
+    """A new address that waits for its owner to confirm it."""
     full_name: str
     is_superuser: bool
     verified_at: datetime | None

@@ -10,19 +10,18 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import ratelimit
 from app.accounts import limits, sessions, tokens
-from app.accounts.errors import InvalidCredentials, InvalidToken
 from app.accounts.models import User
 from app.accounts.password_policy import check_password
 from app.accounts.passwords import hash_password, verify_password
-from app.accounts.schemas import Login, Register, UpdateAccount
-from app.accounts.sessions import ClientInfo, SignedIn
+from app.accounts.schemas import Register, UpdateAccount
 from app.accounts.tasks import (
     send_already_registered_email,
+    send_password_changed_email,
     send_reset_password_email,
     send_verification_email,
     send_welcome_email,
 )
-from app.accounts.tokens import Proof, Purpose
+from app.accounts.tokens import Purpose
 from app.database import utcnow
 
 NOTICE_EVERY = timedelta(hours=1)
@@ -74,7 +73,7 @@ async def create_superuser(
 
 async def verify_email(session: AsyncSession, token: str) -> User:
     """Note that the owner of the token reads the account's address; raises InvalidToken."""
-    user = await _owner(session, await tokens.consume(session, token, Purpose.VERIFY_EMAIL))
+    user = await tokens.owner(session, await tokens.consume(session, token, Purpose.VERIFY_EMAIL))
     user.verified_at = user.verified_at or utcnow()
     return user
 
@@ -97,29 +96,19 @@ async def reset_password(session: AsyncSession, token: str, password: str) -> Us
     The link came by e-mail, so the address is verified as well. Raises InvalidToken, or
     WeakPassword, which leaves the link good for another try.
     """
-    user = await _owner(session, await tokens.read(session, token, Purpose.RESET_PASSWORD))
+    user = await tokens.owner(session, await tokens.read(session, token, Purpose.RESET_PASSWORD))
     check_password(password, email=user.email, full_name=user.full_name)
     await session.close()  # as in `register`
     password_hash = await hash_password(password)
-    user = await _owner(session, await tokens.consume(session, token, Purpose.RESET_PASSWORD))
+    user = await tokens.owner(session, await tokens.consume(session, token, Purpose.RESET_PASSWORD))
     user.password_hash = password_hash
+    user.pending_email = None
     user.verified_at = user.verified_at or utcnow()
-    await session.flush()  # before the sessions: see `_claim`
+    await session.flush()  # before the sessions: see `sign_in.py`
     await sessions.end_all(session, user)
     await tokens.delete_all(session, user)
+    await send_password_changed_email.enqueue(session, user_id=user.id)
     return user
-
-
-async def sign_in(session: AsyncSession, data: Login, client: ClientInfo) -> SignedIn:
-    """Begin a session; raises InvalidCredentials or TooManyAttempts."""
-    await limits.check_sign_in(client.ip, data.email)
-    user = await _authenticate(session, data)
-    return await sessions.start(session, user, client)
-
-
-async def sign_out(session: AsyncSession, *tokens: str) -> None:
-    """End the sessions of these tokens, if there are any."""
-    await sessions.end(session, *tokens)
 
 
 async def update_account(session: AsyncSession, user: User, data: UpdateAccount) -> User:
@@ -131,13 +120,6 @@ async def update_account(session: AsyncSession, user: User, data: UpdateAccount)
 
 async def _find(session: AsyncSession, email: str) -> User | None:
     return (await session.exec(select(User).where(User.email == email))).first()
-
-
-async def _owner(session: AsyncSession, proof: Proof) -> User:
-    user = await session.get(User, proof.user_id)
-    if user is None or not user.is_active or user.email != proof.sent_to:
-        raise InvalidToken
-    return user
 
 
 async def _insert(session: AsyncSession, user: User) -> bool:
@@ -203,36 +185,3 @@ async def _tell_owner(session: AsyncSession, user: User) -> None:
     )
     if due and written.rowcount:
         await send_already_registered_email.enqueue(session, user_id=user.id)
-
-
-async def _authenticate(session: AsyncSession, data: Login) -> User:
-    user = await _find(session, data.email)
-    await session.close()  # as in `register`
-    fits, new_hash = await verify_password(
-        data.password.get_secret_value(), user.password_hash if user else None
-    )
-    if not (user and fits and user.verified_at and user.is_active):
-        raise InvalidCredentials
-    await _claim(session, user, new_hash or user.password_hash)
-    return user
-
-
-async def _claim(session: AsyncSession, user: User, password_hash: str) -> None:
-    """Lock the user, if the password is still the one that was verified, and renew its hash.
-
-    A reset that came meanwhile is over: its password stays, and no session outlives it. One
-    that comes now waits for the lock, and then ends the session that is about to begin.
-    """
-    claimed = await session.exec(
-        update(User)
-        .where(
-            col(User.id) == user.id,
-            col(User.password_hash) == user.password_hash,
-            col(User.is_active).is_(True),
-        )
-        .values(password_hash=password_hash, updated_at=col(User.updated_at))
-        .execution_options(synchronize_session=False)
-    )
-    if not claimed.rowcount:
-        raise InvalidCredentials
-    session.add(user)

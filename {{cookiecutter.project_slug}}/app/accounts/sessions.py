@@ -113,12 +113,14 @@ async def end_one(session: AsyncSession, user: User, session_id: UUID) -> None:
         raise NoSuchSession
 
 
-async def end_all(session: AsyncSession, user: User) -> None:
-    """Sign out every device of the user."""
-    await session.exec(delete(LoginSession).where(col(LoginSession.user_id) == user.id))
+async def end_all(session: AsyncSession, user: User, *, but: LoginSession | None = None) -> None:
+    """Sign out every device of the user, or every other one."""
+    ended = delete(LoginSession).where(col(LoginSession.user_id) == user.id)
+    await session.exec(ended.where(col(LoginSession.id) != but.id) if but else ended)
 
 
 async def _touch(session: AsyncSession, login: LoginSession) -> None:
+    """Committed at once: no other request waits for the row until this one has ended."""
     time = utcnow()
     await session.exec(
         update(LoginSession)
@@ -128,6 +130,7 @@ async def _touch(session: AsyncSession, login: LoginSession) -> None:
             expires_at=min(time + IDLE_LIFETIME, login.created_at + LONGEST_LIFETIME),
         )
     )
+    await session.commit()
 
 
 async def delete_expired(session: AsyncSession) -> None:

@@ -33,6 +33,7 @@ class Purpose(StrEnum):
 
     VERIFY_EMAIL = "verify_email"
     RESET_PASSWORD = "reset_password"  # noqa: S105
+    CHANGE_EMAIL = "change_email"
 
 
 LIFETIMES = {
@@ -41,6 +42,9 @@ LIFETIMES = {
     # This one opens the account, so it is not left lying in a mailbox. Whoever asks waits for
     # it; an hour is room for the server that lets a first delivery wait (greylisting).
     Purpose.RESET_PASSWORD: timedelta(hours=1),
+    # Its owner has just asked for it. One that went to a mistyped address, where a stranger
+    # reads it, should not be good for long.
+    Purpose.CHANGE_EMAIL: timedelta(hours=4),
 }
 """Counted from when the e-mail is sent, not from when it was asked for."""
 
@@ -63,15 +67,17 @@ def digest(token: str) -> str:
     return sha256(token.encode()).hexdigest()
 
 
-async def issue(session: AsyncSession, user: User, purpose: Purpose) -> str:
-    """A new token for a link to the user's address; earlier ones stay good."""
+async def issue(
+    session: AsyncSession, user: User, purpose: Purpose, *, sent_to: str | None = None
+) -> str:
+    """A new token for a link to `sent_to`, else the user's address; earlier ones stay good."""
     token = generate()
     session.add(
         AccountToken(
             user_id=user.id,
             purpose=purpose,
             token_hash=digest(token),
-            sent_to=user.email,
+            sent_to=sent_to or user.email,
             expires_at=utcnow() + LIFETIMES[purpose],
         )
     )
@@ -89,10 +95,12 @@ async def read(session: AsyncSession, token: str, purpose: Purpose) -> Proof:
 async def consume(session: AsyncSession, token: str, purpose: Purpose) -> Proof:
     """Use a token up, together with its user's others of the same purpose.
 
-    One statement, so that of two requests with one link exactly one wins: the other waits
-    for the rows, and finds them deleted. Raises InvalidToken.
+    Of two requests with one link exactly one wins: the other waits for the rows, and finds
+    them deleted. The owner's row is locked first, as whatever else changes an account does,
+    or two that hold a part each would wait for ever. Raises InvalidToken.
     """
     owner = select(col(AccountToken.user_id)).where(*_is_good(token, purpose)).scalar_subquery()
+    await session.exec(select(col(User.id)).where(col(User.id) == owner).with_for_update())
     used = (
         delete(AccountToken)
         .where(col(AccountToken.user_id) == owner, col(AccountToken.purpose) == purpose)
@@ -105,6 +113,14 @@ async def consume(session: AsyncSession, token: str, purpose: Purpose) -> Proof:
         if token_hash == digest(token):
             return Proof(user_id, sent_to)
     raise InvalidToken
+
+
+async def owner(session: AsyncSession, proof: Proof) -> User:
+    """Whose token it was, if the account still has that address; raises InvalidToken."""
+    user = await session.get(User, proof.user_id)
+    if user is None or not user.is_active or user.email != proof.sent_to:
+        raise InvalidToken
+    return user
 
 
 async def delete_all(session: AsyncSession, user: User) -> None:

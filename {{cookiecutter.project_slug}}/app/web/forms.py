@@ -81,11 +81,14 @@ async def parse_form(request: Request, schema: type[S]) -> Form[S]:
 
 @asynccontextmanager
 async def refusal_shown_in(form: Form[Any], session: AsyncSession) -> AsyncIterator[None]:
-    """A domain error goes into the form; as in the API, a refused request writes nothing."""
+    """A domain error goes into the form; as in the API, a refused request writes nothing.
+
+    Closing rolls back as well, and leaves what was loaded as it is, for the page to show.
+    """
     try:
         yield
     except AppError as error:
-        await session.rollback()
+        await session.close()
         form.refuse(error)
 
 

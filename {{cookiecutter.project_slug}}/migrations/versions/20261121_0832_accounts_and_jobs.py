@@ -70,6 +70,7 @@ def upgrade() -> None:
         "users",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("email", sa.String(length=254), nullable=False),
+        sa.Column("pending_email", sa.String(length=254), nullable=True),
         sa.Column("password_hash", sa.String(length=255), nullable=False),
         sa.Column("full_name", sa.String(length=100), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),

@@ -12,6 +12,7 @@ from app.database import utcnow
 from tests.mailbox import HasEmail, Mailbox
 
 EMAIL = "ada@example.com"
+NEW_EMAIL = "ada@new.example.com"
 PASSWORD = "correct horse battery staple"
 NEW_PASSWORD = "tangerine umbrella sundial"
 
@@ -58,6 +59,29 @@ async def forget_password(client: AsyncClient, email: str = EMAIL) -> Response:
 async def reset_password(client: AsyncClient, token: str, password: str = NEW_PASSWORD) -> Response:
     body = {"token": token, "password": password}
     return await client.post("/api/v1/auth/reset-password", json=body)
+
+
+async def change_password(
+    client: AsyncClient, current: str = PASSWORD, new: str = NEW_PASSWORD
+) -> Response:
+    body = {"current_password": current, "new_password": new}
+    return await client.post("/api/v1/users/me/password", json=body)
+
+
+async def change_email(
+    client: AsyncClient, email: str = NEW_EMAIL, password: str = PASSWORD
+) -> Response:
+    body = {"email": email, "current_password": password}
+    return await client.post("/api/v1/users/me/email", json=body)
+
+
+async def confirm_email(client: AsyncClient, token: str) -> Response:
+    return await client.post("/api/v1/auth/confirm-email", json={"token": token})
+
+
+async def delete_account(client: AsyncClient, password: str = PASSWORD) -> Response:
+    body = {"current_password": password}
+    return await client.request("DELETE", "/api/v1/users/me", json=body)
 
 
 def mailed_token(mailbox: Mailbox, to: HasEmail | str = EMAIL, page: str = "/verify-email") -> str:

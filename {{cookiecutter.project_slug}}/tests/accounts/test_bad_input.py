@@ -9,7 +9,8 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts.models import User
-from tests.accounts.fixtures import EMAIL, PASSWORD, register
+from tests.accounts.fixtures import EMAIL, PASSWORD, log_in, register
+from tests.mailbox import Mailbox
 
 BAD_ADDRESSES = {
     "empty": "",
@@ -210,6 +211,9 @@ async def test_a_refusal_repeats_no_password(client: AsyncClient) -> None:
         ("forgot-password", {"email": "ada"}),
         ("reset-password", {"token": "a\0b", "password": PASSWORD}),
         ("reset-password", {"token": "x" * 43, "password": "short"}),
+        ("confirm-email", {"token": "a\0b"}),
+        ("confirm-email", {"token": "x" * 10_000}),
+        ("confirm-email", {}),
         ("login", {"email": EMAIL, "password": "x" * 10_000}),
         ("login", {"email": "ada\0@example.com", "password": PASSWORD}),
         ("login", {"email": EMAIL}),
@@ -222,6 +226,42 @@ async def test_the_other_routes_refuse_bad_fields_too(
 
     assert_refused(answer)
     assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "bad"),
+    [
+        ("POST", "/password", {"new_password": "short"}),
+        ("POST", "/password", {"new_password": "x" * 129}),
+        ("POST", "/password", {"new_password": "correct horse \0 battery"}),
+        ("POST", "/password", {"new_password": "correct horse \ud800 battery"}),
+        ("POST", "/password", {"new_password": None}),
+        ("POST", "/password", {"new_password": PASSWORD, "current_password": "x" * 10_000}),
+        ("POST", "/password", {"new_password": PASSWORD, "current_password": ["x"]}),
+        ("POST", "/password", {"new_password": PASSWORD, "email": EMAIL}),
+        ("POST", "/password", {}),
+        *[("POST", "/email", {"email": email}) for email in BAD_ADDRESSES.values()],
+        ("POST", "/email", {"email": None}),
+        ("POST", "/email", {}),
+        ("DELETE", "", {"current_password": ""}),
+        ("DELETE", "", {"current_password": "\0"}),
+        ("DELETE", "", {"current_password": "x" * 70_000}),
+        ("DELETE", "", {"sure": True}),
+    ],
+)
+async def test_no_change_of_an_account_begins_with_nonsense(
+    client: AsyncClient, user: User, mailbox: Mailbox, method: str, path: str, bad: dict[str, Any]
+) -> None:
+    await log_in(client)
+    body = json.dumps({"current_password": PASSWORD} | bad)
+    headers = {"Content-Type": "application/json"}
+
+    answer = await client.request(method, f"/api/v1/users/me{path}", content=body, headers=headers)
+
+    assert_refused(answer)
+    assert answer.status_code in (413, 422)
+    assert len(mailbox) == 0
+    assert (await log_in(client)).status_code == 204
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The pages as a browser without JavaScript sees them."""
 
+import asyncio
 import re
 from datetime import timedelta
 from html import unescape
@@ -7,8 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts import dependencies
+from app.accounts.models import LoginSession, User
 from app.accounts.pages import local_path
 from app.ratelimit import Limit
 from app.settings import settings
@@ -30,8 +34,15 @@ def token_in(mailbox: Mailbox) -> str:
 
 
 async def verify(client: httpx2.AsyncClient, mailbox: Mailbox) -> None:
-    response = await client.post("/verify-email", data={"token": token_in(mailbox)})
-    assert (response.status_code, response.headers["location"]) == (303, "/login")
+    response = await press_confirm(client, token_in(mailbox))
+    assert (response.status_code, response.headers["location"]) == (303, "/account")
+
+
+async def press_confirm(
+    client: httpx2.AsyncClient, token: str, password: str = PASSWORD
+) -> httpx2.Response:
+    """What the form of the page behind the link of the welcome e-mail sends."""
+    return await client.post("/verify-email", data={"token": token, "password": password})
 
 
 async def sign_in(
@@ -45,7 +56,6 @@ async def signed_in(client: httpx2.AsyncClient, mailbox: Mailbox) -> httpx2.Asyn
     """A client that went the whole way."""
     await register(client)
     await verify(client, mailbox)
-    assert (await sign_in(client)).status_code == 303
     return client
 
 
@@ -71,11 +81,8 @@ async def test_from_registering_to_the_account(
     assert ADDRESS in (await client.get("/register/done")).text
 
     await verify(client, mailbox)
-    assert "Your address is confirmed" in (await client.get("/login")).text
-
-    response = await sign_in(client)
-    assert response.headers["location"] == "/account"
     html = (await client.get("/account")).text
+    assert "Your address is confirmed" in html
     assert ADDRESS in html
     assert "Hello, Anna Lindqvist" in html
 
@@ -99,16 +106,66 @@ async def test_a_link_works_once_and_then_offers_a_new_one(
     await register(client)
     await verify(client, mailbox)
 
-    response = await client.post("/verify-email", data={"token": token_in(mailbox)})
+    response = await press_confirm(client, token_in(mailbox))
 
     assert response.status_code == 400
     assert "This link no longer works" in response.text
     assert 'action="/resend-verification"' in response.text
 
 
+@pytest.mark.parametrize(("password", "status"), [("", 422), ("mallory was here today", 403)])
+async def test_who_did_not_register_can_not_confirm_the_account_of_a_stranger(
+    client: httpx2.AsyncClient, session: AsyncSession, mailbox: Mailbox, password: str, status: int
+) -> None:
+    await register(client)
+
+    response = await press_confirm(client, token_in(mailbox), password)
+
+    assert response.status_code == status
+    assert 'aria-invalid="true"' in input_of(response.text, "password")
+    assert 'href="/forgot-password"' in response.text
+    assert (await session.exec(select(User))).one().verified_at is None
+    assert (await sign_in(client)).status_code == 401
+
+
+async def test_a_mistyped_password_leaves_the_link_good(
+    client: httpx2.AsyncClient, mailbox: Mailbox
+) -> None:
+    await register(client)
+
+    response = await press_confirm(client, token_in(mailbox), "seven green herons at dusk")
+
+    assert f'value="{token_in(mailbox)}"' in input_of(response.text, "token")
+    await verify(client, mailbox)
+
+
+async def test_of_many_simultaneous_first_sign_ins_one_wins(
+    client: httpx2.AsyncClient, session: AsyncSession, mailbox: Mailbox
+) -> None:
+    await register(client)
+    token = token_in(mailbox)
+
+    answers = await asyncio.gather(*(press_confirm(client, token) for _ in range(10)))
+
+    assert sorted(answer.status_code for answer in answers) == [303] + [400] * 9
+    assert len((await session.exec(select(LoginSession))).all()) == 1
+
+
+async def test_guessing_the_password_behind_a_link_is_slowed_down(
+    client: httpx2.AsyncClient, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await register(client)
+    monkeypatch.setattr(settings, "rate_limits", True)
+
+    for _ in range(30):
+        response = await press_confirm(client, token_in(mailbox), "a wrong guess")
+
+    assert response.status_code == 429
+
+
 @pytest.mark.parametrize("token", ["", "x", "x" * 10_000, "\0"])
 async def test_a_senseless_link_is_answered_kindly(client: httpx2.AsyncClient, token: str) -> None:
-    response = await client.post("/verify-email", data={"token": token})
+    response = await press_confirm(client, token)
 
     assert response.status_code == 400
     assert "This link no longer works" in response.text
@@ -235,6 +292,7 @@ async def test_who_is_not_signed_in_signs_in_first_and_comes_back(
 ) -> None:
     await register(client)
     await verify(client, mailbox)
+    await client.post("/logout")
 
     response = await client.get("/account")
 
@@ -312,7 +370,7 @@ async def test_another_device_can_be_signed_out(signed_in: httpx2.AsyncClient) -
     signed_in.cookies.update(here)
 
     html = (await signed_in.get("/account")).text
-    (end,) = re.findall(r'action="(/account/sessions/[^"]+)"', html)
+    (end,) = re.findall(r'action="(/account/sessions/[^"]+/end)"', html)
     response = await signed_in.post(end)
 
     assert (response.status_code, response.headers["location"]) == (303, "/account")

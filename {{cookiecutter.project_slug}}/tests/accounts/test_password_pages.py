@@ -117,5 +117,6 @@ async def test_the_account_leads_to_a_new_password_and_knows_the_address(
     await make_user(session)
     await sign_in(client, PASSWORD)
 
-    assert 'href="/forgot-password"' in (await client.get("/account")).text
+    assert 'href="/account/password"' in (await client.get("/account")).text
+    assert 'href="/forgot-password"' in (await client.get("/account/password")).text
     assert f'value="{EMAIL}"' in (await client.get("/forgot-password")).text

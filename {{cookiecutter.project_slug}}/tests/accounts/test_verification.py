@@ -203,6 +203,41 @@ async def test_the_job_table_holds_no_token(
     assert token not in str([job.model_dump() for job in jobs])
 
 
+async def test_an_account_that_nobody_verified_is_deleted_after_a_month(
+    client: AsyncClient, session: AsyncSession, user: User
+) -> None:
+    await register(client, email="squatted@example.com")
+    for days, expected in ((29, 2), (31, 1)):
+        with time_machine.travel(utcnow() + timedelta(days=days)):
+            await delete_expired()
+        users = (await session.exec(select(User))).all()
+        assert len(users) == expected
+    assert users[0].id == user.id
+
+
+async def test_who_has_just_asked_for_another_link_is_not_deleted(
+    session: AsyncSession, newcomer: User, mailbox: Mailbox
+) -> None:
+    with time_machine.travel(utcnow() + timedelta(days=31)):
+        await send_verification_email(newcomer.email)
+        await delete_expired()
+
+    assert len((await session.exec(select(User))).all()) == 1
+
+
+async def test_who_was_banned_before_verifying_stays_banned(
+    session: AsyncSession, newcomer: User
+) -> None:
+    newcomer.is_active = False
+    session.add(newcomer)
+    await session.commit()
+
+    with time_machine.travel(utcnow() + timedelta(days=31)):
+        await delete_expired()
+
+    assert len((await session.exec(select(User))).all()) == 1
+
+
 async def test_links_and_sessions_that_expired_are_deleted(
     session: AsyncSession, newcomer: User, token: str
 ) -> None:

@@ -1,0 +1,169 @@
+"""The pages of whoever is signed in: the account, and what can be changed of it."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.responses import Response
+
+from app.accounts import changes, service, sessions
+from app.accounts.dependencies import (
+    ClientInfoDep,
+    CurrentSession,
+    OptionalUser,
+    SignedInUser,
+    clear_session_cookie,
+)
+from app.accounts.devices import describe_device
+from app.accounts.errors import InvalidToken
+from app.accounts.models import LoginSession, User
+from app.accounts.schemas import (
+    ChangeEmail,
+    ChangePassword,
+    ConfirmEmail,
+    ConfirmPassword,
+    UpdateAccount,
+)
+from app.database import SessionDep
+from app.web.flash import flash
+from app.web.forms import Form, form_page, parse_form, refusal_shown_in, see_other
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/account")
+async def show_account(
+    request: Request, session: SessionDep, user: SignedInUser, current: CurrentSession
+) -> Response:
+    form = Form[UpdateAccount](values={"full_name": user.full_name})
+    return await _account_page(request, session, user, current, form)
+
+
+@router.post("/account")
+async def update_account(
+    request: Request, session: SessionDep, user: SignedInUser, current: CurrentSession
+) -> Response:
+    form = await parse_form(request, UpdateAccount)
+    if form.data is None:
+        return await _account_page(request, session, user, current, form)
+    await service.update_account(session, user, form.data)
+    response = see_other("/account")
+    flash(response, "Saved.")
+    return response
+
+
+@router.post("/account/sessions/{session_id}/end")
+async def end_session(session: SessionDep, user: SignedInUser, session_id: UUID) -> Response:
+    await sessions.end_one(session, user, session_id)
+    response = see_other("/account")
+    flash(response, "That device is signed out.")
+    return response
+
+
+@router.post("/account/sessions/end")
+async def end_all_sessions(session: SessionDep, user: SignedInUser) -> Response:
+    await sessions.end_all(session, user)
+    response = see_other("/login")
+    clear_session_cookie(response)
+    flash(response, "You are signed out everywhere.", "info")
+    return response
+
+
+@router.get("/account/password")
+async def show_change_password(request: Request, user: SignedInUser) -> Response:
+    return form_page(request, "accounts/change_password.html", Form[ChangePassword](), user=user)
+
+
+@router.post("/account/password")
+async def change_password(
+    request: Request,
+    session: SessionDep,
+    user: SignedInUser,
+    current: CurrentSession,
+    client: ClientInfoDep,
+) -> Response:
+    form = await parse_form(request, ChangePassword)
+    if form.data:
+        async with refusal_shown_in(form, session):
+            await changes.change_password(session, user, current, form.data, client)
+            response = see_other("/account")
+            flash(response, "Your password is changed. Your other devices are signed out.")
+            return response
+    return form_page(request, "accounts/change_password.html", form, user=user)
+
+
+@router.get("/account/email")
+async def show_change_email(request: Request, user: SignedInUser) -> Response:
+    return form_page(request, "accounts/change_email.html", Form[ChangeEmail](), user=user)
+
+
+@router.post("/account/email")
+async def change_email(
+    request: Request, session: SessionDep, user: SignedInUser, client: ClientInfoDep
+) -> Response:
+    form = await parse_form(request, ChangeEmail)
+    if form.data:
+        async with refusal_shown_in(form, session):
+            await changes.request_email_change(session, user, form.data, client)
+            response = see_other("/account")
+            flash(response, f"We have sent an e-mail to {form.data.email}. Open the link in it.")
+            return response
+    return form_page(request, "accounts/change_email.html", form, user=user)
+
+
+@router.get("/confirm-email")
+async def show_confirm_email(request: Request, user: OptionalUser, token: str = "") -> Response:
+    """Only shows a button, like `/verify-email`."""
+    form = Form[ConfirmEmail]()
+    return form_page(request, "accounts/confirm_email.html", form, user=user, token=token)
+
+
+@router.post("/confirm-email")
+async def confirm_email(request: Request, session: SessionDep, user: OptionalUser) -> Response:
+    form = await parse_form(request, ConfirmEmail)
+    if form.data:
+        async with refusal_shown_in(form, session):
+            email = await changes.confirm_email(session, form.data.token)
+            response = see_other("/account" if user else "/login")
+            flash(response, f"The address of your account is now {email}.")
+            return response
+    form.refuse(form.refusal or InvalidToken())
+    return form_page(request, "accounts/confirm_email.html", form, user=user, token="")
+
+
+@router.get("/account/delete")
+async def show_delete_account(request: Request, user: SignedInUser) -> Response:
+    return form_page(request, "accounts/delete_account.html", Form[ConfirmPassword](), user=user)
+
+
+@router.post("/account/delete")
+async def delete_account(
+    request: Request, session: SessionDep, user: SignedInUser, client: ClientInfoDep
+) -> Response:
+    form = await parse_form(request, ConfirmPassword)
+    if form.data:
+        async with refusal_shown_in(form, session):
+            await changes.delete_account(session, user, form.data, client)
+            response = see_other("/")
+            clear_session_cookie(response)
+            flash(response, "Your account is deleted. Goodbye!", "info")
+            return response
+    return form_page(request, "accounts/delete_account.html", form, user=user)
+
+
+async def _account_page(
+    request: Request,
+    session: AsyncSession,
+    user: User,
+    current: LoginSession,
+    form: Form[UpdateAccount],
+) -> Response:
+    return form_page(
+        request,
+        "accounts/account.html",
+        form,
+        user=user,
+        devices=await sessions.list_of(session, user),
+        current=current,
+        describe_device=describe_device,
+    )

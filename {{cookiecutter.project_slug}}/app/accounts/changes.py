@@ -1,0 +1,147 @@
+"""What people change of their account after they have given their password once more.
+
+A session that was stolen, or left open in a library, must not be enough to take an account
+over. Each of these tells the owner by e-mail, for it may have been somebody else.
+"""
+
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy import delete, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app import ratelimit
+from app.accounts import limits, sessions, tokens
+from app.accounts.errors import (
+    EmailTaken,
+    InvalidToken,
+    UnchangedEmail,
+    WeakPassword,
+    WrongPassword,
+)
+from app.accounts.models import LoginSession, User
+from app.accounts.password_policy import check_password
+from app.accounts.passwords import hash_password, verify_password
+from app.accounts.schemas import ChangeEmail, ChangePassword, ConfirmPassword
+from app.accounts.sessions import ClientInfo
+from app.accounts.tasks import (
+    send_account_deleted_email,
+    send_email_change_link,
+    send_email_change_notice,
+    send_email_changed_email,
+    send_email_changed_notice,
+    send_password_changed_email,
+)
+from app.accounts.tokens import Purpose
+from app.database import utcnow
+
+
+async def change_password(
+    session: AsyncSession,
+    user: User,
+    current: LoginSession,
+    data: ChangePassword,
+    client: ClientInfo,
+) -> None:
+    """Set another password, and end all that the old one opened but the current session.
+
+    Raises WeakPassword, WrongPassword or TooManyAttempts.
+    """
+    password = data.new_password.get_secret_value()
+    try:
+        check_password(password, email=user.email, full_name=user.full_name)
+    except WeakPassword as weak:
+        raise WeakPassword(weak.detail, field="new_password") from None
+    await _confirm(session, user, data.current_password, client)
+    password_hash = await hash_password(password)
+    await _update(session, user, password_hash=password_hash, pending_email=None)
+    await tokens.delete_all(session, user)
+    await sessions.end_all(session, user, but=current)
+    await send_password_changed_email.enqueue(session, user_id=user.id)
+
+
+async def request_email_change(
+    session: AsyncSession, user: User, data: ChangeEmail, client: ClientInfo
+) -> None:
+    """Mail a link to the new address, and a notice to the old one.
+
+    Whether the new address is taken is looked up by the job, so that neither the answer nor its
+    time tells. A later request takes the place of this one, whose link is then worth nothing.
+    Raises UnchangedEmail, WrongPassword or TooManyAttempts.
+    """
+    if data.email == user.email:
+        raise UnchangedEmail
+    await _confirm(session, user, data.current_password, client)
+    await ratelimit.check(limits.EMAIL_CHANGES_OF_ONE_ACCOUNT, str(user.id))
+    await _update(session, user, pending_email=data.email)
+    if await ratelimit.allows(limits.EMAIL_CHANGE_EMAILS, data.email):
+        await send_email_change_link.enqueue(session, user_id=user.id)
+    await send_email_change_notice.enqueue(session, user_id=user.id)
+
+
+async def confirm_email(session: AsyncSession, token: str) -> str:
+    """Make the address that the token was sent to the account's own, and return it.
+
+    Raises InvalidToken, or EmailTaken if somebody else got the address meanwhile, in this very
+    moment even. All links to the old address end; the sessions stay, for whoever began them
+    knew the password.
+    """
+    proof = await tokens.consume(session, token, Purpose.CHANGE_EMAIL)
+    user = await session.get(User, proof.user_id, populate_existing=True)  # it is locked now
+    if user is None or not user.is_active or user.pending_email != proof.sent_to:
+        raise InvalidToken
+    old = user.email
+    changes = {"email": proof.sent_to, "pending_email": None, "verified_at": utcnow()}
+    try:  # no flush: one that fails would expire all that the session has loaded
+        await session.exec(update(User).where(col(User.id) == user.id).values(changes))
+    except IntegrityError:
+        raise EmailTaken from None
+    await tokens.delete_all(session, user)
+    await send_email_changed_notice.enqueue(session, email=old)
+    await send_email_changed_email.enqueue(session, user_id=user.id)
+    return proof.sent_to
+
+
+async def delete_account(
+    session: AsyncSession, user: User, data: ConfirmPassword, client: ClientInfo
+) -> None:
+    """Delete the account and all that refers to it; raises WrongPassword or TooManyAttempts.
+
+    Sessions and links go with the row (ON DELETE CASCADE), and the address is free at once.
+    Jobs that wait find nobody and end. The farewell takes its address along, for by then
+    there is no row that knows it.
+    """
+    await _confirm(session, user, data.current_password, client)
+    deleted = await session.exec(delete(User).where(*_as_confirmed(user)))
+    if not deleted.rowcount:
+        raise WrongPassword
+    await send_account_deleted_email.enqueue(session, email=user.email)
+
+
+async def _confirm(
+    session: AsyncSession, user: User, password: SecretStr, client: ClientInfo
+) -> None:
+    """Raises WrongPassword, or TooManyAttempts: a guess here is one less at the sign-in."""
+    await limits.check_sign_in(client.ip, user.email)
+    await session.close()  # as in `service.register`
+    fits, _ = await verify_password(password.get_secret_value(), user.password_hash)
+    if not fits:
+        raise WrongPassword
+
+
+async def _update(session: AsyncSession, user: User, **values: Any) -> None:
+    """Change columns of the user; raises WrongPassword if the password was changed meanwhile."""
+    statement = update(User).where(*_as_confirmed(user)).values(**values)
+    changed = await session.exec(statement.execution_options(synchronize_session=False))
+    if not changed.rowcount:
+        raise WrongPassword
+
+
+def _as_confirmed(user: User) -> tuple[Any, ...]:
+    return (
+        col(User.id) == user.id,
+        col(User.password_hash) == user.password_hash,
+        col(User.is_active).is_(True),
+    )

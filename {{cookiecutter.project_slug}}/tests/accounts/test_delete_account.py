@@ -1,0 +1,162 @@
+import asyncio
+
+import pytest
+from httpx2 import AsyncClient
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.accounts import tokens
+from app.accounts.models import AccountToken, LoginSession, User
+from app.accounts.tasks import send_password_changed_email
+from app.accounts.tokens import Purpose
+from app.settings import settings
+from app.tasks import Job
+from tests.accounts.fixtures import (
+    change_email,
+    confirm_email,
+    delete_account,
+    get_bearer,
+    log_in,
+    make_user,
+    register,
+)
+from tests.mailbox import Mailbox
+
+ME = "/api/v1/users/me"
+
+
+@pytest.fixture(autouse=True)
+async def signed_in(client: AsyncClient, user: User) -> None:
+    await log_in(client)
+
+
+async def test_the_account_is_gone_with_all_that_belongs_to_it(
+    client: AsyncClient, session: AsyncSession, user: User
+) -> None:
+    await get_bearer(client)
+    for purpose in Purpose:
+        await tokens.issue(session, user, purpose)
+    await session.commit()
+
+    assert (await delete_account(client)).status_code == 204
+
+    for table in (User, AccountToken, LoginSession):
+        assert (await session.exec(select(table))).all() == []
+    assert (await log_in(client)).status_code == 401
+
+
+async def test_every_device_is_signed_out(client: AsyncClient) -> None:
+    bearer = await get_bearer(client)
+    cookies = dict(client.cookies)
+
+    await delete_account(client)
+
+    assert not client.cookies
+    assert (await client.get(ME, headers=bearer)).status_code == 401
+    client.cookies.update(cookies)
+    assert (await client.get(ME)).status_code == 401
+
+
+async def test_the_farewell_arrives_though_nobody_is_there_any_more(
+    client: AsyncClient, user: User, mailbox: Mailbox
+) -> None:
+    await delete_account(client)
+
+    [mail] = mailbox.to(user)
+    assert mail.subject == "Your account was deleted"
+
+
+async def test_the_farewell_is_sent_later_if_the_mail_server_is_away(
+    client: AsyncClient, session: AsyncSession, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "mail_url", "smtp://127.0.0.1:1")
+
+    assert (await delete_account(client)).status_code == 204
+
+    [job] = (await session.exec(select(Job))).all()
+    assert job.status == "ready"
+    assert job.arguments == {"email": user.email}
+
+
+async def test_the_address_is_free_again(client: AsyncClient, mailbox: Mailbox) -> None:
+    await delete_account(client)
+    await register(client)
+
+    assert mailbox.latest.subject.startswith("Welcome")
+
+
+async def test_nobody_else_is_deleted(client: AsyncClient, session: AsyncSession) -> None:
+    await make_user(session, email="grace@example.com")
+    grace = await get_bearer(client, "grace@example.com")
+
+    await delete_account(client)
+
+    assert (await client.get(ME, headers=grace)).status_code == 200
+
+
+async def test_a_wrong_password_is_refused_next_to_its_field(
+    client: AsyncClient, mailbox: Mailbox
+) -> None:
+    answer = await delete_account(client, "mallory was here today")
+
+    assert answer.status_code == 403
+    assert [error["field"] for error in answer.json()["errors"]] == ["current_password"]
+    assert len(mailbox) == 0
+    assert (await client.get(ME)).status_code == 200
+
+
+async def test_without_a_password_nothing_is_deleted(client: AsyncClient) -> None:
+    assert (await client.delete(ME)).status_code == 422
+    assert (await client.get(ME)).status_code == 200
+
+
+async def test_nobody_can_do_it_without_a_session(client: AsyncClient) -> None:
+    client.cookies.clear()
+
+    assert (await delete_account(client)).status_code == 401
+
+
+async def test_another_site_can_not_do_it(client: AsyncClient) -> None:
+    foreign = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+
+    answer = await client.request("DELETE", ME, json={}, headers=foreign)
+
+    assert answer.status_code == 403
+    assert (await client.get(ME)).status_code == 200
+
+
+async def test_of_many_at_once_one_deletes_and_one_farewell_is_sent(
+    client: AsyncClient, mailbox: Mailbox
+) -> None:
+    answers = await asyncio.gather(*(delete_account(client) for _ in range(10)))
+
+    codes = [answer.status_code for answer in answers]
+    assert codes.count(204) == 1
+    assert set(codes) <= {204, 401, 403}
+    assert len(mailbox) == 1
+
+
+async def test_a_deletion_and_a_change_of_address_at_the_same_moment_harm_nobody(
+    client: AsyncClient, session: AsyncSession, user: User
+) -> None:
+    await change_email(client)
+    token = await tokens.issue(session, user, Purpose.CHANGE_EMAIL, sent_to="ada@new.example.com")
+    await session.commit()
+
+    answers = await asyncio.gather(delete_account(client), confirm_email(client, token))
+
+    assert answers[0].status_code == 204
+    assert answers[1].status_code in (200, 400)
+    assert (await session.exec(select(User))).all() == []
+
+
+async def test_a_job_that_waits_for_the_deleted_writes_to_nobody(
+    client: AsyncClient, session: AsyncSession, user: User, mailbox: Mailbox
+) -> None:
+    await delete_account(client)
+    mailbox.clear()
+
+    await send_password_changed_email.enqueue(session, user_id=user.id)
+    await session.commit()
+
+    assert len(mailbox) == 0
