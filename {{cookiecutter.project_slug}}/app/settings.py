@@ -66,7 +66,7 @@ class Settings(BaseSettings):
         _scheme_in("sqlite", "sqlite+aiosqlite", "postgresql", "postgresql+psycopg", "postgres"),
     ] = "sqlite:///./var/app.db"
 
-    tasks_engine: Literal["inprocess", "immediate"] = "inprocess"
+    tasks_engine: Literal["inprocess", "celery", "dramatiq", "rq", "immediate"] = "inprocess"
     broker_url: Annotated[str, _scheme_in("redis", "rediss", "amqp", "amqps")] | None = None
     tasks_concurrency: Annotated[int, Field(ge=1, le=1000)] = 10
     """Jobs that one worker runs at the same time."""
@@ -125,6 +125,15 @@ class Settings(BaseSettings):
     def _production_is_not_a_laptop(self) -> Self:
         if self.is_production and self.tasks_engine == "immediate":
             raise ValueError("TASKS_ENGINE: 'immediate' is for tests; production needs a worker")
+        return self
+
+    @model_validator(mode="after")
+    def _brokers_fit_engines(self) -> Self:
+        schemes = {"celery": ("redis", "amqp"), "dramatiq": ("redis", "amqp"), "rq": ("redis",)}
+        if allowed := schemes.get(self.tasks_engine):
+            urls = " or ".join(f"{scheme}://" for scheme in allowed)
+            if not (self.broker_url or "").startswith(allowed):
+                raise ValueError(f"BROKER_URL: TASKS_ENGINE={self.tasks_engine} needs {urls}")
         return self
 
     @property

@@ -84,12 +84,17 @@ _lock = Lock()
 _loop: WorkerLoop | None = None
 
 
-def run_job(job_id: str) -> None:
-    """Run a job on the loop of this process, and wait until it is settled; raises Stopping."""
+def start() -> WorkerLoop:
+    """The loop of this process, which starts with the first call: after a fork, not before."""
     global _loop
     with _lock:
         _loop = _loop or WorkerLoop()
-    _loop.run_job(UUID(job_id))
+    return _loop
+
+
+def run_job(job_id: str) -> None:
+    """Run a job on the loop of this process, and wait until it is settled; raises Stopping."""
+    start().run_job(UUID(job_id))
 
 
 def stop(at_end: Callable[[], None] | None = None) -> bool:

@@ -214,3 +214,11 @@ def get_task(name: str) -> Task[Any, Any]:
         return _registry[name]
     except KeyError:
         raise UnknownTask(f"no task is named {name!r}") from None
+
+
+def all_tasks() -> list[Task[Any, Any]]:
+    """The tasks of every slice, and what else has been imported."""
+    from app.discovery import modules
+
+    list(modules("tasks"))
+    return list(_registry.values())

@@ -1,0 +1,210 @@
+"""Celery, over Redis or RabbitMQ: `celery -A app.tasks.engines.celery worker|inspect|beat|flower`.
+
+Each @task is a Celery task of the same name whose one argument is the id of a job: the job
+table says what is to be done, and whether somebody did it already. Tasks of your own stand
+beside them, as anywhere: `from app.tasks.engines.celery import celery_app`.
+The settings, and why each is what it is: celeryconfig.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from threading import Thread
+from typing import Any
+
+from billiard.process import active_children, current_process
+from celery import Celery, signals
+from celery import Task as CeleryTask
+from celery.concurrency.thread import TaskPool as ThreadPool
+from celery.exceptions import Reject
+from kombu import Connection
+
+from app.database import utcnow
+from app.logging import configure_logging, get_logger
+from app.settings import settings
+from app.tasks import loop
+from app.tasks.commits import JobRef
+from app.tasks.engines import celeryconfig as config
+from app.tasks.publisher import Publisher
+from app.tasks.schedule import Scheduler
+from app.tasks.task import all_tasks
+
+log = get_logger(__name__)
+
+celery_app = Celery("app")
+celery_app.config_from_object(config)
+
+
+class Engine:
+    brokered = True
+
+    def __init__(self) -> None:
+        self._publisher = Publisher(_publish)
+
+    async def start(self) -> None:
+        """Nothing to start: jobs run in workers, ticks come from schedulers."""
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self._publisher.close)
+
+    def committed(self, jobs: Sequence[JobRef]) -> None:
+        self._publisher.submit([job for job in jobs if job.run_after <= utcnow()])
+
+    def ping(self) -> None:
+        with _connection() as connection:
+            connection.ensure_connection(max_retries=0)
+
+    def work(self, *, concurrency: int) -> None:
+        options = ["--without-mingle", "--without-gossip", f"--concurrency={concurrency}"]
+        name = f"--hostname=worker-{os.getpid()}@%h"
+        celery_app.worker_main(["--quiet", "worker", name, *options])
+
+
+def _connection() -> Connection:
+    """A connection that waits a few seconds for anything, and never tries a second time."""
+    patience = {"read_timeout": config.ANSWER, "write_timeout": config.ANSWER}
+    return celery_app.connection_for_write(transport_options=patience)
+
+
+class _Mine(threading.local):
+    """The publisher thread's own connection: no other thread, nor a fork, ever sees it."""
+
+    producer: Any = None
+
+
+_mine = _Mine()
+
+
+def _publish(job: JobRef) -> None:
+    if _mine.producer:
+        try:
+            return _send(job)
+        except Exception:  # the broker was restarted, perhaps: once more with a new connection
+            _disconnect()
+    _register_tasks()
+    _mine.producer = celery_app.amqp.Producer(_connection())
+    try:
+        _send(job)
+    except Exception:
+        _disconnect()
+        raise
+
+
+def _send(job: JobRef) -> None:
+    known = job.queue in celery_app.amqp.queues  # nobody listens to a queue that no task names
+    urgent = config.URGENT if job.priority > 0 else config.NORMAL
+    celery_app.send_task(
+        job.task,
+        args=[str(job.id)],
+        task_id=str(job.id),
+        queue=job.queue if known else config.task_default_queue,
+        priority=config.PATIENT if job.priority < 0 else urgent,
+        producer=_mine.producer,
+        ignore_result=True,
+    )
+
+
+def _disconnect() -> None:
+    _mine.producer.connection.collect()
+    _mine.producer = None
+
+
+class JobTask(CeleryTask[[str], None]):
+    """A @task as Celery sees it. A message that comes twice, or too late, does nothing."""
+
+    acks_late = True
+    reject_on_worker_lost = True
+    ignore_result = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def run(self, job_id: str) -> None:
+        try:
+            loop.run_job(job_id)
+        except loop.Stopping:
+            raise Reject("this worker stops", requeue=True) from None
+
+
+@signals.import_modules.connect
+def _register_tasks(**_: Any) -> None:
+    """Called when a worker, Flower or a publisher starts: each @task, and each queue of one."""
+    queues = celery_app.amqp.queues
+    for task in all_tasks():
+        if task.name not in celery_app.tasks:
+            celery_app.register_task(JobTask(task.name))
+        if task.queue not in queues:
+            queues.select_add(queues.new_missing(task.queue))
+
+
+@signals.setup_logging.connect
+def _set_up_logging(**_: Any) -> None:
+    """Celery's lines go where ours go; it leaves the set-up to whoever listens to this."""
+    configure_logging()
+
+
+@signals.celeryd_init.connect
+@signals.beat_init.connect
+def _require_the_engine(**_: Any) -> None:
+    if settings.tasks_engine != "celery":
+        raise SystemExit(f"TASKS_ENGINE: is {settings.tasks_engine}; Celery would get no jobs")
+
+
+@signals.worker_shutting_down.connect
+def _stop(**_: Any) -> None:
+    """In the main process, at SIGTERM: Celery itself would wait for ever for what runs."""
+    loop.stop()
+    for child in active_children():
+        child.terminate()
+
+
+@signals.worker_shutdown.connect
+@signals.worker_process_shutdown.connect
+def _wait_for_the_loop(**_: Any) -> None:
+    loop.stop()
+    loop.join()
+
+
+@signals.worker_ready.connect
+def _start_in_the_main_process(sender: Any, **_: Any) -> None:
+    if isinstance(sender.pool, ThreadPool):
+        loop.start()
+
+
+@signals.worker_process_init.connect
+def _start_in_a_process(**_: Any) -> None:
+    """In a child of the prefork pool, or for the solo pool, which has no children."""
+    loop.start()
+    if current_process().name != "MainProcess":
+        signal.signal(signal.SIGTERM, _leave)
+
+
+def _leave(*_: object) -> None:
+    """At SIGTERM: finish or hand back, tell the parent, then end."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if not loop.stop(at_end=_end):
+        raise SystemExit
+
+
+def _end() -> None:
+    time.sleep(1)  # the main thread tells its parent that the job is settled
+    os._exit(0)
+
+
+@signals.beat_init.connect
+def _start_scheduler(**_: Any) -> None:
+    """`celery beat` keeps Celery's own schedule; beside it runs ours, the same as anywhere."""
+    scheduler = Scheduler()
+    Thread(target=_schedule, args=(scheduler,), name="scheduler", daemon=True).start()
+
+
+def _schedule(scheduler: Scheduler) -> None:
+    try:
+        asyncio.run(scheduler.run())
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
