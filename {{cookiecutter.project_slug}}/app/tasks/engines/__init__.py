@@ -37,6 +37,9 @@ class Engine(Protocol):
         the event loop; what it raises is logged, and the sweep repairs it.
         """
 
+    def ping(self) -> None:
+        """Raise if the broker does not answer within a few seconds. Called in a thread."""
+
     def work(self, *, concurrency: int) -> None:
         """Run a worker in this process until SIGTERM or SIGINT (`manage worker`)."""
 
@@ -56,5 +59,10 @@ def on_sigterm(stop: Callable[[], None]) -> None:
 
 @cache
 def current() -> Engine:
-    """The engine of the settings."""
-    return cast(Engine, import_module(f"app.tasks.engines.{settings.tasks_engine}").Engine())
+    """The engine of the settings. Stops the program with one line if it is not installed."""
+    name = f"app.tasks.engines.{settings.tasks_engine}"
+    try:
+        return cast(Engine, import_module(name).Engine())
+    except ModuleNotFoundError as error:
+        lacks = "is no part of this project" if error.name == name else f"needs {error.name}"
+        raise SystemExit(f"TASKS_ENGINE: {settings.tasks_engine} {lacks}") from None

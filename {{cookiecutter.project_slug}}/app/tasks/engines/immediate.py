@@ -28,5 +28,8 @@ class Engine:
         # The hook runs in the greenlet of AsyncSession.commit(), where this may be awaited.
         await_(run_now(due))
 
+    def ping(self) -> None:
+        """There is no broker."""
+
     def work(self, *, concurrency: int) -> None:
         raise SystemExit("TASKS_ENGINE=immediate runs jobs at once and has no worker")

@@ -44,6 +44,9 @@ class Engine:
         if self._worker:
             self._worker.wake()
 
+    def ping(self) -> None:
+        """There is no broker."""
+
     def work(self, *, concurrency: int) -> None:
         asyncio.run(self._work(concurrency))
 
