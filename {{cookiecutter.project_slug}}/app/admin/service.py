@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -11,9 +12,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts import sessions, tokens
 from app.accounts.models import User
+from app.admin.emails import FailedTask
+from app.admin.redaction import error_class
 from app.errors import AppError
 from app.tasks import Job, JobStatus
-from app.tasks.service import list_jobs
+from app.tasks.models import CANCELLED
+from app.tasks.service import JobNotFound, get_job, list_jobs
 from app.tasks.statistics import QueueState, count_jobs, queue_states
 
 
@@ -63,6 +67,41 @@ async def overview(session: AsyncSession) -> Overview:
         users=(await session.exec(select(func.count()).select_from(User))).one(),
         unverified=(await session.exec(unverified)).one(),
     )
+
+
+async def job_for(session: AsyncSession, job_id: UUID, user: User) -> Job:
+    """The job, if it is the user's own or the user a superuser.
+
+    Raises JobNotFound, the same for a job of somebody else and for none at all.
+    """
+    job = await get_job(session, job_id)
+    if not user.is_superuser and job.owner_id != user.id:
+        raise JobNotFound(f"There is no job {job_id}.")
+    return job
+
+
+async def failures(session: AsyncSession, *, since: datetime, until: datetime) -> list[FailedTask]:
+    """The tasks whose jobs failed in that time, most jobs first; what people cancelled is none."""
+    failed = (
+        Job.status == JobStatus.FAILED,
+        col(Job.finished_at).between(since, until),
+        Job.error != CANCELLED,
+    )
+    number = func.count()
+    counts = select(Job.task, number).where(*failed).group_by(col(Job.task))
+    found = []
+    for task, jobs in (await session.exec(counts.order_by(number.desc(), col(Job.task)))).all():
+        newest = select(Job.error).where(*failed, Job.task == task)
+        newest = newest.order_by(col(Job.finished_at).desc()).limit(1)
+        error = (await session.exec(newest)).first() or ""
+        found.append(FailedTask(task=task, jobs=jobs, error=error_class(error)))
+    return found
+
+
+async def administrators(session: AsyncSession) -> Sequence[User]:
+    """The superusers who can sign in."""
+    statement = select(User).where(col(User.is_superuser), col(User.is_active))
+    return (await session.exec(statement.order_by(User.email))).all()
 
 
 async def list_users(

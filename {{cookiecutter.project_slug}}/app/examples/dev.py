@@ -1,8 +1,9 @@
 """Routes to try at /docs; they exist in development only."""
 
-from fastapi import APIRouter, BackgroundTasks
+from fastapi import APIRouter, BackgroundTasks, Response
 from pydantic import BaseModel, EmailStr
 
+from app.accounts.dependencies import OptionalUser
 from app.database import SessionDep
 from app.examples.tasks import write_report
 from app.logging import get_logger
@@ -50,7 +51,14 @@ async def notify(email: EmailStr, background_tasks: BackgroundTasks) -> Notified
 
 
 @router.post("/reports/{name}", status_code=202)
-async def order_report(name: str, session: SessionDep) -> Queued:
-    """Must happen: a job, which survives a crash. `manage jobs list` shows it."""
-    job = await write_report.enqueue(session, name=name)
+async def order_report(
+    name: str, session: SessionDep, user: OptionalUser, response: Response
+) -> Queued:
+    """Must happen: a job, which survives a crash. Who is signed in may follow the Location.
+
+    There `status` becomes `successful`, and `result` is what the task returned.
+    """
+    owned = write_report.using(owner=user.id if user else None)
+    job = await owned.enqueue(session, name=name)
+    response.headers["Location"] = f"/api/v1/jobs/{job.id}"
     return Queued(task_id=str(job.id), status="queued")

@@ -7,5 +7,7 @@ log = get_logger(__name__)
 
 
 @task
-async def write_report(name: str) -> None:
+async def write_report(name: str) -> str:
+    """What it returns is kept with the job, for whoever asked for it."""
     log.info("report written", name=name)
+    return f"The report on {name}"

@@ -20,6 +20,12 @@ class JobStatus(StrEnum):
     FAILED = "failed"
 
 
+# What `Job.error` may be besides the end of a traceback, or the words of Discard and Retry.
+CANCELLED = "cancelled"
+WORKER_DIED = "its worker died: "
+LONGEST_ERROR = 20_000
+
+
 class Job(SQLModel, table=True):
     """One run of a task. A broker may carry its id; the row alone is the truth."""
 

@@ -15,7 +15,7 @@ from pydantic_core import to_json
 from sqlmodel import SQLModel
 
 from app.logging import get_logger, log_context
-from app.tasks.models import JobStatus
+from app.tasks.models import LONGEST_ERROR, JobStatus
 from app.tasks.queue import ClaimedJob, Outcome
 from app.tasks.task import BadArguments, Discard, Retry, Task, UnknownTask, get_task
 from app.tasks.threads import in_thread
@@ -147,4 +147,5 @@ def _last_line(error: str) -> str:
 
 def _storable(text: str) -> str:
     """What PostgreSQL takes as text: no NUL, no half of a surrogate pair; the end of it."""
-    return text.replace("\0", "\N{SYMBOL FOR NULL}").encode(errors="replace").decode()[-20_000:]
+    text = text.replace("\0", "\N{SYMBOL FOR NULL}")
+    return text.encode(errors="replace").decode()[-LONGEST_ERROR:]

@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.database import utcnow
 from app.errors import AppError
 from app.tasks import commits
-from app.tasks.models import Job, JobStatus
+from app.tasks.models import CANCELLED, Job, JobStatus
 
 
 class JobNotFound(AppError):
@@ -122,7 +122,7 @@ async def cancel_job(session: AsyncSession, job_id: UUID) -> Job:
     job = await get_job(session, job_id)
     ended = {
         "status": JobStatus.FAILED,
-        "error": "cancelled",
+        "error": CANCELLED,
         "finished_at": utcnow(),
         "worker": None,
         "lease_expires_at": None,

@@ -109,7 +109,7 @@ async def durations(
     rows = await (await session.connection()).execute(statement)
     return [
         Durations(task, jobs, timedelta(seconds=float(total)), within)
-        for task, jobs, total, *within in rows.tuples()
+        for task, jobs, total, *within in rows
     ]
 
 

@@ -17,7 +17,7 @@ from app.logging import get_logger
 from app.settings import settings
 from app.tasks import engines
 from app.tasks.commits import JobRef
-from app.tasks.models import Job, JobStatus
+from app.tasks.models import WORKER_DIED, Job, JobStatus
 from app.tasks.queue import READY, RUNNING
 
 log = get_logger(__name__)
@@ -98,7 +98,7 @@ async def free_leases(connection: AsyncConnection) -> list[tuple[UUID, JobStatus
             status=case((spent, JobStatus.FAILED.value), else_=JobStatus.READY.value),
             finished_at=case((spent, time), else_=None),
             run_after=time,
-            error="its worker died: " + func.coalesce(col(Job.worker), ""),
+            error=WORKER_DIED + func.coalesce(col(Job.worker), ""),
             worker=None,
             lease_expires_at=None,
         )

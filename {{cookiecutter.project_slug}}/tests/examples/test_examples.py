@@ -6,6 +6,7 @@ from structlog.testing import capture_logs
 
 from app.main import app
 from app.tasks import Job, JobStatus
+from tests.accounts.fixtures import log_in, make_user
 
 
 async def test_small_work_runs_beside_the_request(client: AsyncClient) -> None:
@@ -37,3 +38,13 @@ async def test_work_that_must_happen_is_a_job(client: AsyncClient, session: Asyn
     job = await session.get(Job, UUID(response.json()["task_id"]))
     assert job
     assert (job.task, job.status) == ("app.examples.tasks.write_report", JobStatus.SUCCESSFUL)
+
+
+async def test_whoever_ordered_a_report_follows_the_location_to_its_result(
+    client: AsyncClient, session: AsyncSession
+) -> None:
+    await make_user(session)
+    await log_in(client)
+    ordered = await client.post("/api/v1/examples/reports/sales")
+    job = (await client.get(ordered.headers["Location"])).json()
+    assert (job["status"], job["result"]) == ("successful", "The report on sales")

@@ -1,0 +1,76 @@
+"""What `/metrics` tells Prometheus, read from the job table at each scrape.
+
+So the figures are the same whichever web process answers, whatever runs the jobs, and after any
+restart. They are gauges: jobs that are pruned leave them. docs/runbook.md says what to watch.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
+from prometheus_client.exposition import generate_latest
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.database import utcnow
+from app.tasks import statistics
+from app.tasks.statistics import Count, Durations, QueueState
+
+__all__ = ["CONTENT_TYPE", "render"]
+
+LATELY = timedelta(minutes=5)
+"""Durations are those of jobs that finished within it: several scrapes long, and few rows."""
+LIMITS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+"""The upper ends of the histogram's buckets, in seconds."""
+
+
+async def render(session: AsyncSession) -> bytes:
+    """The figures in Prometheus' text format."""
+    limits = [timedelta(seconds=limit) for limit in LIMITS]
+    return generate_latest(
+        Snapshot(
+            jobs=await statistics.count_jobs(session),
+            queues=await statistics.queue_states(session),
+            durations=await statistics.durations(session, since=utcnow() - LATELY, limits=limits),
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All figures of one moment; what prometheus_client calls a collector."""
+
+    jobs: Sequence[Count]
+    queues: Sequence[QueueState]
+    durations: Sequence[Durations]
+
+    def collect(self) -> Iterator[Metric]:
+        jobs = GaugeMetricFamily("jobs", "Jobs in the table", labels=["task", "status"])
+        for count in self.jobs:
+            jobs.add_metric([count.task, count.status], count.jobs)
+        yield jobs
+        yield from self._of_queues()
+        yield self._durations()
+
+    def _of_queues(self) -> Iterator[Metric]:
+        due = GaugeMetricFamily("job_queue_due", "Jobs that could run now", labels=["queue"])
+        lag = GaugeMetricFamily(
+            "job_queue_lag_seconds", "How long the oldest due job has waited", labels=["queue"]
+        )
+        for queue in self.queues:
+            due.add_metric([queue.name], queue.due)
+            lag.add_metric([queue.name], queue.lag.total_seconds())
+        yield due
+        yield lag
+
+    def _durations(self) -> Metric:
+        took = GaugeHistogramMetricFamily(
+            "job_duration_seconds",
+            f"Last attempts of jobs finished in the last {LATELY.seconds} s",
+            labels=["task"],
+        )
+        for task in self.durations:
+            buckets = [*zip(map(str, LIMITS), task.within, strict=True), ("+Inf", task.jobs)]
+            took.add_metric([task.task], buckets, task.total.total_seconds())
+        return took
