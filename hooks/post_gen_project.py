@@ -24,15 +24,19 @@ def remove_caches() -> None:
 
 
 def write_env() -> None:
-    """Copy `.env.example` with a fresh secret, for its owner's eyes only; an older `.env` stays."""
+    """Copy `.env.example` with fresh secrets, for its owner's eyes only; an older `.env` stays."""
     example = Path(".env.example").read_text(encoding="utf-8")
-    secret = f"SECRET_KEY={secrets.token_urlsafe(48)}"
     try:
         file = os.open(".env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return
     with open(file, "w", encoding="utf-8") as env:
-        env.write(re.sub(r"^SECRET_KEY=.*$", secret, example, flags=re.MULTILINE))
+        env.write(re.sub(r"^[A-Z_]+=$", _with_secret, example, flags=re.MULTILINE))
+
+
+def _with_secret(line: "re.Match[str]") -> str:
+    """What the example leaves empty is a secret."""
+    return line[0] + secrets.token_urlsafe(48)
 
 
 def first_commit() -> None:

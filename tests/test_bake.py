@@ -23,13 +23,18 @@ def test_the_top_level_is_what_the_readme_promises(project: Path) -> None:
     names = {path.split("/")[0] for path in committed(project)}
 
     assert names >= {
+        ".dockerignore",
         ".env.example",
+        ".github",
         ".gitignore",
         ".python-versions",
+        "Dockerfile",
         "LICENSE",
         "Makefile",
         "README.md",
         "app",
+        "compose.yaml",
+        "deploy",
         "migrations",
         "pyproject.toml",
         "tests",

@@ -251,7 +251,7 @@ def _require_free(host: str, port: int) -> None:
 
 
 def _ensure_env_file() -> None:
-    """A fresh clone has no .env: make one from the example, with a secret of its own."""
+    """A fresh clone has no .env: make one from the example, with secrets where that has none."""
     env, example = Path(".env"), Path(".env.example")
     if env.exists() or not example.exists() or "SECRET_KEY" in os.environ:
         return
@@ -259,12 +259,12 @@ def _ensure_env_file() -> None:
     env.touch(mode=0o600)
     env.write_text(
         "".join(
-            f"SECRET_KEY={token_urlsafe(48)}\n" if line.startswith("SECRET_KEY=") else line
+            f"{line[:-1]}{token_urlsafe(48)}\n" if line.endswith("=\n") and line[0] != "#" else line
             for line in lines
         ),
         encoding="utf-8",
     )
-    typer.echo("Made .env from .env.example, with a new SECRET_KEY.", err=True)
+    typer.echo("Made .env from .env.example, with new secrets.", err=True)
 
 
 def _link_to(host: str, port: int) -> None:
