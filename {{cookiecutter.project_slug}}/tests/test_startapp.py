@@ -65,7 +65,7 @@ def test_a_senseless_name_is_refused(slice_: str, model: str | None, reason: str
         ("users", None, "means something else"),
         ("sessions", None, "means something else"),
         ("titles", None, "means something else"),
-        ("services", None, "name the model by --model"),
+        ("owners", None, "name the model by --model"),
         ("login_sessions", None, "there is a table login_sessions already"),
         ("login", None, "/login leads somewhere already"),
         ("healthz", None, "/healthz leads somewhere already"),
