@@ -1,6 +1,7 @@
 """What an e-mail is, how it is rendered, and how it leaves."""
 
+from app.mail.attachments import Attachment
 from app.mail.email import Email
 from app.mail.sending import send
 
-__all__ = ["Email", "send"]
+__all__ = ["Attachment", "Email", "send"]

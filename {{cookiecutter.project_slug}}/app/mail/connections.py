@@ -125,7 +125,7 @@ async def _address(connection: Connection, message: Message) -> None:
         options.append(f"SIZE={len(message.raw)}")
     try:
         await smtp.mail(message.sender.addr_spec, options=options, encoding=encoding)
-        await smtp.rcpt(message.to.addr_spec, encoding=encoding)
+        await smtp.rcpt(message.to, encoding=encoding)
     except SMTPResponseException:
         with suppress(SMTPResponseException, OSError):
             await smtp.rset()

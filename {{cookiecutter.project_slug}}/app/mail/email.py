@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, ConfigDict, EmailStr, field_validator
 
-from app.mail.attachments import LIMIT, Attachment
+from app.mail.attachments import LIMIT, Attachment, too_large
 
 SHARED = ("project_name", "base_url")
 """What the subject and both templates know besides the fields; `rendering` fills it in."""
@@ -50,7 +50,7 @@ class Email(BaseModel):
     @classmethod
     def _that_servers_take(cls, attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
         if (size := sum(len(attachment.content) for attachment in attachments)) > LIMIT:
-            raise ValueError(f"{size / 1e6:.1f} MB are too much for a mail; {LIMIT / 1e6:g} fit")
+            raise ValueError(too_large(size))
         return attachments
 
     @classmethod

@@ -30,7 +30,10 @@ def mark(value: object) -> Markup:
     """Escape a value and mark it. HTML from within a template is no value but layout."""
     if hasattr(value, "__html__"):
         return Markup(value.__html__())  # noqa: S704 - whoever made it has vouched for it
-    return Markup(f"{START}{escape(_MARKS.sub('', str(value)))}{END}")  # noqa: S704 - escaped
+    text = str(value)
+    if not text.isascii():
+        text = _MARKS.sub("", text)
+    return Markup(f"{START}{escape(text)}{END}")  # noqa: S704 - escaped
 
 
 def inline(marked: str) -> str:

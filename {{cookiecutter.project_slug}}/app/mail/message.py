@@ -31,8 +31,10 @@ class Message:
     message_id: str
     """Without angle brackets."""
     sender: Address
-    to: Address
-    reply_to: Address | None
+    to: str
+    """The bare address, as mail servers take it."""
+    reply_to: str | None
+    """An address, or `Name <address>`."""
     subject: str
     text: str
     html: str
@@ -43,7 +45,7 @@ class Message:
     @property
     def is_ascii(self) -> bool:
         """If not, the server must know SMTPUTF8 (RFC 6531)."""
-        return self.to.addr_spec.isascii()
+        return self.to.isascii()
 
 
 def compose(email: Email, message_id: str) -> Message:
@@ -72,7 +74,7 @@ def compose(email: Email, message_id: str) -> Message:
         message_id=message_id,
         sender=sender(),
         to=to,
-        reply_to=_address(reply_to) if reply_to else None,
+        reply_to=reply_to,
         subject=rendered.subject,
         text=rendered.text,
         html=rendered.html,
@@ -86,7 +88,7 @@ def sender() -> Address:
     return _address(settings.mail_from, one_line(settings.project_name))
 
 
-def recipient(address: str) -> Address:
+def recipient(address: str) -> str:
     """The address as mail servers take it: an international domain in its ASCII form.
 
     A local part beyond ASCII stays; the server must then know SMTPUTF8 (RFC 6531).
@@ -94,7 +96,7 @@ def recipient(address: str) -> Address:
     local_part, _, domain = address.rpartition("@")
     if not domain.isascii():
         domain = validate_email(address, check_deliverability=False).ascii_domain
-    return Address(username=local_part, domain=domain)
+    return Address(username=local_part, domain=domain).addr_spec
 
 
 @lru_cache

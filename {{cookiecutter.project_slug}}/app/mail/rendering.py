@@ -50,9 +50,9 @@ def one_line(value: str) -> str:
 def straight(value: str) -> str:
     """`value` without the characters that reorder text beyond their own word.
 
-    Hebrew and Arabic need none of them: https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters
+    Hebrew and Arabic need none of them (https://www.unicode.org/reports/tr9, section 2).
     """
-    return _REORDERING.sub("", value)
+    return value if value.isascii() else _REORDERING.sub("", value)
 
 
 _REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")

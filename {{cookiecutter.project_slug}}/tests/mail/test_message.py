@@ -141,6 +141,6 @@ def test_an_address_with_unusual_characters_stays_one_address() -> None:
 
 def test_a_message_has_its_parts_for_providers_that_want_them() -> None:
     message = note()
-    assert (str(message.to), message.sender.addr_spec) == ("ann@example.com", "noreply@example.com")
+    assert (message.to, message.sender.addr_spec) == ("ann@example.com", "noreply@example.com")
     assert message.text.startswith("Hello Ann,")
     assert "<h1" in message.html

@@ -3,13 +3,19 @@ from urllib.parse import quote
 
 import pytest
 
+from app.database import Session
+from app.mail import send, transports
+from app.mail.log import list_mail, written
 from app.mail.message import Message, compose
 from app.mail.transports import Transport, transport_for
 from app.mail.transports.console import Console
 from app.mail.transports.file import Folder
 from app.mail.transports.memory import Memory, outbox
 from app.mail.transports.smtp import Smtp
+from app.settings import settings
 from tests.mail.emails import NoteEmail
+
+PROVIDERS = Path(__file__).parent / "providers"
 
 
 def note(message_id: str = "abc@example.com", name: str = "Ann") -> Message:
@@ -114,3 +120,16 @@ async def test_memory_keeps_messages_in_order() -> None:
     await memory.send(first)
     await memory.send(second)
     assert memory.outbox == [first, second]
+
+
+async def test_a_provider_is_one_file_that_its_scheme_finds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transports, "__path__", [*transports.__path__, str(PROVIDERS)])
+    monkeypatch.setattr(settings, "mail_url", "pigeon://hunter2@api.example.com")
+    await send(NoteEmail(to="ann@example.com", name="Ann"))
+    await written()
+    async with Session() as session:
+        [entry] = await list_mail(session)
+    assert entry.answer == "202 pigeon 1 left"
+    assert "hunter2" not in repr(transport_for(settings.mail_url))
