@@ -1,17 +1,18 @@
 """Looking at mail without sending any: `/dev/mailbox` and `/dev/emails`; absent in production."""
 
+import re
 from collections.abc import AsyncIterator
-from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 import anyio
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.mail.errors import NoSuchMessage
 from app.mail.mailbox import Mailbox
-from app.mail.previews import preview, subjects
+from app.mail.previews import BrokenEmail, cards, faults, preview
 from app.mail.reading import Letter
 from app.mail.transports import transport_for
 from app.mail.transports.file import Folder
@@ -21,6 +22,7 @@ from app.web.rendering import page
 router = APIRouter(prefix="/dev", include_in_schema=False)
 
 View = Literal["html", "text", "links", "headers", "source"]
+Scheme = Literal["light", "dark"]
 
 # A mail holds what strangers typed. In its frame it has an origin of its own and runs no
 # script, whatever it contains; its links open in new tabs, which are free of the sandbox.
@@ -51,7 +53,7 @@ MailboxDep = Annotated[Mailbox, Depends(get_existing_mailbox)]
 
 @router.get("/mailbox")
 def show_mailbox(
-    request: Request, mailbox: Annotated[Mailbox | None, Depends(get_mailbox)]
+    request: Request, mailbox: Annotated[Mailbox | None, Depends(get_mailbox)], q: str = ""
 ) -> HTMLResponse:
     # The stamp first: what arrives while the list is read is then announced, not missed.
     stamp = mailbox.stamp() if mailbox else ""
@@ -59,7 +61,8 @@ def show_mailbox(
         request,
         "mail/mailbox.html",
         kept=mailbox is not None,
-        entries=mailbox.newest() if mailbox else [],
+        entries=mailbox.newest(words=q) if mailbox else [],
+        words=q,
         stamp=stamp,
         scheme=settings.mail_url.partition(":")[0],
     )
@@ -91,15 +94,20 @@ def clear_mailbox(mailbox: MailboxDep) -> RedirectResponse:
 
 @router.get("/mailbox/{id}")
 def show_message(
-    request: Request, id: str, mailbox: MailboxDep, view: View = "html"
+    request: Request, id: str, mailbox: MailboxDep, view: View = "html", scheme: Scheme = "light"
 ) -> HTMLResponse:
     entry = mailbox.get(id)
-    return _message(request, entry.letter, view, arrived=entry.arrived)
+    return _message(request, entry.letter, view, scheme, arrived=entry.arrived, faults=[])
 
 
 @router.get("/mailbox/{id}/frame")
-def show_message_frame(id: str, mailbox: MailboxDep) -> HTMLResponse:
-    return _frame(mailbox.get(id).letter)
+def show_message_frame(id: str, mailbox: MailboxDep, scheme: Scheme = "light") -> HTMLResponse:
+    return _frame(mailbox.get(id).letter, scheme)
+
+
+@router.get("/mailbox/{id}/files/{number}")
+def download_file(id: str, number: int, mailbox: MailboxDep) -> Response:
+    return _file(mailbox.get(id).letter, number)
 
 
 @router.post("/mailbox/{id}/delete")
@@ -110,33 +118,61 @@ def delete_message(id: str, mailbox: MailboxDep) -> RedirectResponse:
 
 @router.get("/emails")
 def show_emails(request: Request) -> HTMLResponse:
-    return page(request, "mail/emails.html", subjects=subjects())
+    return page(request, "mail/emails.html", cards=cards())
 
 
 @router.get("/emails/{name}")
-def show_email(request: Request, name: str, view: View = "html") -> HTMLResponse:
-    return _message(request, preview(name), view)
+def show_email(
+    request: Request, name: str, view: View = "html", scheme: Scheme = "light"
+) -> HTMLResponse:
+    try:
+        letter = preview(name)
+    except BrokenEmail as error:
+        return page(request, "mail/broken.html", status_code=error.status, error=error)
+    return _message(request, letter, view, scheme, arrived=None, faults=faults(name, letter))
 
 
 @router.get("/emails/{name}/frame")
-def show_email_frame(name: str) -> HTMLResponse:
-    return _frame(preview(name))
+def show_email_frame(name: str, scheme: Scheme = "light") -> HTMLResponse:
+    return _frame(preview(name), scheme)
+
+
+@router.get("/emails/{name}/files/{number}")
+def download_sample_file(name: str, number: int) -> Response:
+    return _file(preview(name), number)
 
 
 def _message(
-    request: Request, letter: Letter, view: View, arrived: datetime | None = None
+    request: Request, letter: Letter, view: View, scheme: Scheme, **context: Any
 ) -> HTMLResponse:
+    url = request.url.path
     return page(
-        request,
-        "mail/message.html",
-        url=request.url.path,
-        letter=letter,
-        arrived=arrived,
-        view=view,
+        request, "mail/message.html", url=url, letter=letter, view=view, scheme=scheme, **context
     )
 
 
-def _frame(letter: Letter) -> HTMLResponse:
-    base = '<base target="_blank">'
+def _frame(letter: Letter, scheme: Scheme) -> HTMLResponse:
+    """The HTML part as a document of its own, in the light that was asked for.
+
+    A page can't tell its frames which colours the reader prefers, so the condition is decided
+    here.
+    """
     head, tag, rest = letter.html.partition("<head>")
-    return HTMLResponse(head + tag + base + rest if tag else base + head, headers=FRAME)
+    extra = f'<base target="_blank"><style>:root {{ color-scheme: {scheme} !important }}</style>'
+    html = head + tag + extra + rest if tag else extra + head
+    for name in ("light", "dark"):
+        condition = "(min-width: 0)" if name == scheme else "(max-width: 0)"
+        html = re.sub(rf"\(prefers-color-scheme:\s*{name}\)", condition, html)
+    return HTMLResponse(html, headers=FRAME)
+
+
+def _file(letter: Letter, number: int) -> Response:
+    """An attachment to keep, never to be shown: here it would run in the name of this site."""
+    if not 1 <= number <= len(letter.files):
+        raise NoSuchMessage("The message has no such attachment.")
+    file = letter.files[number - 1]
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.safe_name, safe='')}",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+    }
+    return Response(file.content, media_type="application/octet-stream", headers=headers)

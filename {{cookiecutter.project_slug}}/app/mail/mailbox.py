@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from app.mail.errors import NoSuchMessage
@@ -28,9 +29,11 @@ class Mailbox:
 
     path: Path
 
-    def newest(self, limit: int = 200) -> list[Entry]:
-        files = sorted(self._files(), reverse=True)[:limit]
-        return [_entry(path, modified) for modified, path in files]
+    def newest(self, limit: int = 200, words: str = "") -> list[Entry]:
+        """The newest first; with `words`, those of the last 2,000 that contain them all."""
+        files = sorted(self._files(), reverse=True)[: 2_000 if words else limit]
+        found = (_entry(path, modified) for modified, path in files if path.exists())
+        return list(islice((entry for entry in found if entry.letter.contains(words)), limit))
 
     def get(self, id_: str) -> Entry:
         """Raises NoSuchMessage, also for what is no id of ours."""

@@ -1,11 +1,53 @@
-"""Every e-mail there is, with its sample data."""
+"""Every e-mail there is, with its sample data, and what is wrong with those that don't render."""
 
+import traceback
 from collections.abc import Iterator
+from dataclasses import dataclass
+from inspect import getdoc
+from pathlib import Path
+from typing import ClassVar
+
+from jinja2 import TemplateNotFound, TemplateSyntaxError
 
 from app.discovery import modules
+from app.errors import AppError
+from app.mail.compatibility import complaints
 from app.mail.email import Email
 from app.mail.errors import NoSuchMessage
 from app.mail.reading import Letter
+
+
+@dataclass(frozen=True)
+class Card:
+    """An e-mail in the list; one that does not render says why instead of its subject."""
+
+    name: str
+    slice: str
+    about: str
+    subject: str = ""
+    broken: str = ""
+
+
+class BrokenEmail(AppError):
+    """An e-mail that can't be shown, and the place to mend."""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "This e-mail does not render"
+
+    def __init__(self, name: str, error: Exception) -> None:
+        super().__init__(_words(error))
+        self.name = name
+        self.file, self.line = _place(error)
+
+    @property
+    def excerpt(self) -> list[tuple[int, str]]:
+        """The lines around the fault, with their numbers."""
+        try:
+            lines = self.file.read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return []
+        around = range(max(1, self.line - 4), min(len(lines), self.line + 4) + 1)
+        return [(number, lines[number - 1]) for number in around]
 
 
 def all_emails() -> list[type[Email]]:
@@ -15,21 +57,63 @@ def all_emails() -> list[type[Email]]:
     return sorted(found, key=lambda email: email.__name__)
 
 
-def subjects() -> dict[str, str]:
-    """The name of each e-mail's class, and its subject."""
-    from app.mail.rendering import subject_of
-
-    return {email.__name__: subject_of(email.sample()) for email in all_emails()}
+def cards() -> list[Card]:
+    """All e-mails; a broken one does not hide the others."""
+    return [_card(email) for email in all_emails()]
 
 
 def preview(name: str) -> Letter:
-    """The e-mail of this class name as it would arrive; raises NoSuchMessage."""
-    from app.mail.message import compose
+    """The e-mail of this class name as it would arrive; raises NoSuchMessage or BrokenEmail."""
+    return _letter(_named(name))
 
+
+def faults(name: str, letter: Letter) -> list[str]:
+    """What the sample did not come upon in the templates, and what mail programs do not know."""
+    from app.mail.checks import problems
+
+    return [*problems([_named(name)]), *complaints(letter)]
+
+
+def _named(name: str) -> type[Email]:
     for email in all_emails():
         if email.__name__ == name:
-            return Letter.parse(compose(email.sample(), "preview@example.com").raw)
+            return email
     raise NoSuchMessage(f"No e-mail class is named {name}.")
+
+
+def _card(email: type[Email]) -> Card:
+    name, slice_ = email.__name__, email.__module__.split(".")[1]
+    about = (getdoc(email) or "").partition("\n")[0] if "__doc__" in vars(email) else ""
+    try:
+        return Card(name, slice_, about, subject=_letter(email).subject)
+    except BrokenEmail as error:
+        return Card(name, slice_, about, broken=error.detail)
+
+
+def _letter(email: type[Email]) -> Letter:
+    from app.mail.message import compose
+
+    try:
+        return Letter.parse(compose(email.sample(), "preview@example.com").raw)
+    except Exception as error:  # whatever its class or its templates get wrong
+        raise BrokenEmail(email.__name__, error) from error
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, TemplateNotFound):
+        return f"There is no template {error.name} in the folder templates of any slice."
+    return f"{type(error).__name__}: {error}"
+
+
+def _place(error: Exception) -> tuple[Path, int]:
+    """Where to look: the template, else `sample`, else where the error came from."""
+    if isinstance(error, TemplateSyntaxError) and error.filename:
+        return Path(error.filename), error.lineno
+    frames = traceback.extract_tb(error.__traceback__)
+    templates = [frame for frame in frames if frame.filename.endswith((".html", ".txt"))]
+    samples = [frame for frame in frames if frame.name == "sample"]
+    frame = (templates or samples or list(frames))[-1]
+    return Path(frame.filename), frame.lineno or 1
 
 
 def _descendants(email: type[Email]) -> Iterator[type[Email]]:

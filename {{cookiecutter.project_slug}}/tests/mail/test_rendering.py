@@ -6,7 +6,6 @@ from jinja2 import UndefinedError
 from app.mail.checks import problems
 from app.mail.message import compose
 from app.mail.previews import all_emails
-from app.mail.reading import Letter
 from app.mail.rendering import Rendered, render
 from tests.mail.emails import BrokenEmail, CarelessEmail, NoteEmail
 from tests.mail.test_message import parse
@@ -62,13 +61,6 @@ class TestEveryEmailOfTheApp:
         message = compose(email.sample(), "abc@example.com")
         assert parse(message)["Subject"]
         assert len(message.raw) <= 100_000
-
-    def test_its_links_also_stand_in_the_text(self, email: type[NoteEmail]) -> None:
-        letter = Letter(parse(compose(email.sample(), "abc@example.com")))
-        assert all(link.rstrip("/") in letter.text for link in letter.links)
-
-    def test_its_html_says_its_language_and_direction(self, email: type[NoteEmail]) -> None:
-        assert '<html lang="en" dir="ltr"' in render(email.sample()).html
 
 
 def test_a_template_that_does_not_compile_is_named_with_its_line() -> None:
