@@ -28,8 +28,7 @@ def follow_link_in_mail(page: "Page", email: str, button: str = "Confirm") -> "P
     """Open the newest mail to this address, and press its button; it opens a new tab."""
     page.get_by_role("link").filter(has_text=email).first.click()
     with page.expect_popup() as popup:
-        link = page.frame_locator("iframe").first.get_by_role("link", name=button).first
-        link.click(delay=50)  # ms; a frame that was just scrolled to misses shorter ones
+        page.frame_locator("iframe").first.get_by_role("link", name=button).first.click()
     return popup.value
 
 
