@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 from uuid import UUID
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
     from app.tasks.models import Job
+    from app.tasks.statistics import Count, QueueState
 
 T = TypeVar("T")
 Status = Literal["ready", "running", "successful", "failed"]
@@ -23,6 +25,9 @@ TaskName = Annotated[
     str | None, typer.Option("--task", help="Only jobs of this task (the end of its name will do).")
 ]
 
+QueueName = Annotated[str | None, typer.Option("--queue", help="Only jobs of this queue.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON, times in ISO 8601.")]
+
 jobs = typer.Typer(no_args_is_help=True, help="See, retry, cancel and prune background jobs.")
 
 
@@ -30,14 +35,26 @@ jobs = typer.Typer(no_args_is_help=True, help="See, retry, cancel and prune back
 def list_(
     status: Annotated[Status | None, typer.Option(help="Only jobs in this state.")] = None,
     task: TaskName = None,
+    queue: QueueName = None,
+    text: Annotated[
+        str | None, typer.Option(help="Only with this in arguments, error or request id.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 50,
+    as_json: AsJson = False,
 ) -> None:
     """List jobs, the newest first."""
     from app.tasks import service
     from app.tasks.models import JobStatus
 
     wanted = JobStatus(status) if status else None
-    found = run(lambda s: service.list_jobs(s, status=wanted, task=task, limit=limit))
+    found = run(
+        lambda s: service.list_jobs(
+            s, status=wanted, task=task, queue=queue, text=text, limit=limit
+        )
+    )
+    if as_json:
+        typer.echo(json.dumps([_as_json(job) for job in found], indent=2))
+        return
     for job in found:
         tries = f"{job.attempts}/{job.max_attempts}"
         typer.echo(f"{job.id}  {job.status:<10}  {tries:>5}  {_time(job.run_after)}  {job.task}")
@@ -46,15 +63,43 @@ def list_(
 
 
 @jobs.command()
-def show(job_id: JobId) -> None:
-    """Show one job whole: arguments, attempts, times, error."""
+def show(job_id: JobId, as_json: AsJson = False) -> None:
+    """Show one job whole: arguments, attempts, times, result, error; no secrets."""
     from app.tasks import service
 
     job = run(lambda s: service.get_job(s, job_id))
+    if as_json:
+        typer.echo(json.dumps(_as_json(job), indent=2))
+        return
     for name, value in _described(job).items():
         typer.echo(f"{name:<17}{value}")
     if job.error:
-        typer.echo(f"\n{job.error.rstrip()}")
+        from app.admin.redaction import redacted
+
+        typer.echo(f"\n{redacted(job.error.rstrip())}")
+
+
+@jobs.command()
+def stats(as_json: AsJson = False) -> None:
+    """Say how the queues do: what is due, how late it is, and how many jobs of each task failed."""
+    from app.tasks import statistics
+
+    async def read(session: "AsyncSession") -> "tuple[list[QueueState], list[Count]]":
+        return await statistics.queue_states(session), await statistics.count_jobs(session)
+
+    queues, counts = run(read)
+    if as_json:
+        late = [{**asdict(queue), "lag": queue.lag.total_seconds()} for queue in queues]
+        tasks = [asdict(count) for count in counts]
+        typer.echo(json.dumps({"queues": late, "tasks": tasks}, indent=2, default=str))
+        return
+    typer.echo(f"{'queue':<20}{'due':>9}{'running':>9}{'later':>9}  oldest due")
+    for queue in queues:
+        lag = f"{queue.lag.total_seconds():.0f} s" if queue.due else "-"
+        typer.echo(f"{queue.name:<20}{queue.due:>9}{queue.running:>9}{queue.later:>9}  {lag}")
+    typer.echo(f"\n{'jobs':>9}  {'status':<12}task")
+    for count in counts:
+        typer.echo(f"{count.jobs:>9}  {count.status:<12}{count.task}")
 
 
 @jobs.command()
@@ -132,6 +177,13 @@ def run(work: "Callable[[AsyncSession], Awaitable[T]]") -> T:
     raise typer.Exit(1)
 
 
+def _as_json(job: "Job") -> dict[str, object]:
+    from app.admin.redaction import redacted
+
+    values: dict[str, object] = redacted(job.model_dump(mode="json", exclude={"rank"}))
+    return {**values, "priority": -job.rank}
+
+
 def _described(job: "Job") -> dict[str, object]:
     times = {
         name.replace("_", " "): _time(value) if value else "-"
@@ -143,10 +195,13 @@ def _described(job: "Job") -> dict[str, object]:
             "lease_expires_at": job.lease_expires_at,
         }.items()
     }
+    from app.admin.redaction import redacted
+
     return {
         "id": job.id,
         "task": job.task,
-        "arguments": json.dumps(job.arguments),
+        "arguments": json.dumps(redacted(job.arguments)),
+        "result": json.dumps(redacted(job.result)),
         "queue": job.queue,
         "priority": -job.rank,
         "status": job.status,

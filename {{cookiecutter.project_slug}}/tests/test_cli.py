@@ -1,11 +1,13 @@
 """`manage`, each command in a process of its own, as people start it."""
 
 import asyncio
+import json
 import os
 import re
 import signal
 import socket
 import sys
+from datetime import timedelta
 from pathlib import Path
 from subprocess import PIPE, Popen, run
 from typing import IO
@@ -81,6 +83,34 @@ async def test_show_tells_all_there_is_of_a_job(session: AsyncSession) -> None:
     shown = (await manage("jobs", "show", str((await failed_job(session)).id))).stdout
     assert '{"path": "path", "line": "line"}' in shown
     assert "Traceback: it broke" in shown
+
+
+async def test_jobs_are_found_by_queue_and_text_and_printed_for_programs(
+    session: AsyncSession,
+) -> None:
+    job = await trace.using(queue="mail").enqueue(session, "path", "line of Ann")
+    job.arguments |= {"token": "hush"}
+    await trace.enqueue(session, "path", "line of Bob")
+    await session.commit()
+    listed = await manage("jobs", "list", "--queue", "mail", "--text", "of ann", "--json")
+    (found,) = json.loads(listed.stdout)
+    assert (found["id"], found["queue"], found["priority"]) == (str(job.id), "mail", 0)
+    assert found["arguments"]["token"] == "[redacted]"
+    shown = await manage("jobs", "show", str(job.id), "--json")
+    assert json.loads(shown.stdout) == found
+    assert "hush" not in (await manage("jobs", "show", str(job.id))).stdout
+
+
+async def test_stats_tell_how_late_a_queue_is_and_what_failed(session: AsyncSession) -> None:
+    late = await trace.using(queue="mail").enqueue(session, "path", "line")
+    late.run_after -= timedelta(minutes=5)
+    await failed_job(session)
+    lines = (await manage("jobs", "stats")).stdout.splitlines()
+    assert re.fullmatch(r"mail +1 +0 +0 +3\d\d s", lines[1])
+    assert ["1", "failed", trace.name] in [line.split() for line in lines]
+    figures = json.loads((await manage("jobs", "stats", "--json")).stdout)
+    assert 300 <= figures["queues"][0]["lag"] < 360
+    assert {"task": trace.name, "status": "failed", "jobs": 1} in figures["tasks"]
 
 
 async def test_a_job_that_is_not_there_is_one_line_and_exit_code_1() -> None:
