@@ -1,10 +1,10 @@
-"""What `/metrics` tells Prometheus, read from the job table at each scrape.
+"""What `/metrics` tells Prometheus, read from the tables at each scrape.
 
 So the figures are the same whichever web process answers, whatever runs the jobs, and after any
 restart. They are gauges: jobs that are pruned leave them. docs/runbook.md says what to watch.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,13 +14,16 @@ from prometheus_client.exposition import generate_latest
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.database import utcnow
+from app.mail.log import count_outcomes
+from app.mail.models import MailOutcome
 from app.tasks import statistics
 from app.tasks.statistics import Count, Durations, QueueState
+from app.tasks.task import all_tasks
 
 __all__ = ["CONTENT_TYPE", "render"]
 
 LATELY = timedelta(minutes=5)
-"""Durations are those of jobs that finished within it: several scrapes long, and few rows."""
+"""Durations and mails are those of this time: several scrapes long, and few rows."""
 LIMITS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 """The upper ends of the histogram's buckets, in seconds."""
 
@@ -28,11 +31,13 @@ LIMITS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 async def render(session: AsyncSession) -> bytes:
     """The figures in Prometheus' text format."""
     limits = [timedelta(seconds=limit) for limit in LIMITS]
+    since = utcnow() - LATELY
     return generate_latest(
         Snapshot(
             jobs=await statistics.count_jobs(session),
-            queues=await statistics.queue_states(session),
-            durations=await statistics.durations(session, since=utcnow() - LATELY, limits=limits),
+            queues={state.name: state for state in await statistics.queue_states(session)},
+            durations=await statistics.durations(session, since=since, limits=limits),
+            mails=await count_outcomes(session, since=since),
         )
     )
 
@@ -42,8 +47,9 @@ class Snapshot:
     """All figures of one moment; what prometheus_client calls a collector."""
 
     jobs: Sequence[Count]
-    queues: Sequence[QueueState]
+    queues: Mapping[str, QueueState]
     durations: Sequence[Durations]
+    mails: Sequence[tuple[str, MailOutcome, int]]
 
     def collect(self) -> Iterator[Metric]:
         jobs = GaugeMetricFamily("jobs", "Jobs in the table", labels=["task", "status"])
@@ -52,15 +58,23 @@ class Snapshot:
         yield jobs
         yield from self._of_queues()
         yield self._durations()
+        mails = GaugeMetricFamily(
+            "mails", f"Tries to send in the last {LATELY.seconds} s", labels=["email", "outcome"]
+        )
+        for email, outcome, tries in self.mails:
+            mails.add_metric([email, outcome], tries)
+        yield mails
 
     def _of_queues(self) -> Iterator[Metric]:
         due = GaugeMetricFamily("job_queue_due", "Jobs that could run now", labels=["queue"])
         lag = GaugeMetricFamily(
             "job_queue_lag_seconds", "How long the oldest due job has waited", labels=["queue"]
         )
-        for queue in self.queues:
-            due.add_metric([queue.name], queue.due)
-            lag.add_metric([queue.name], queue.lag.total_seconds())
+        # A queue in which nothing waits has a lag of zero, rather than none.
+        for name in sorted({task.queue for task in all_tasks()} | set(self.queues)):
+            state = self.queues.get(name)
+            due.add_metric([name], state.due if state else 0)
+            lag.add_metric([name], state.lag.total_seconds() if state else 0)
         yield due
         yield lag
 

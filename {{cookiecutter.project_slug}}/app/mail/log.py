@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func, tuple_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -42,15 +42,34 @@ async def list_mail(
     *,
     recipient: str | None = None,
     outcome: MailOutcome | None = None,
+    before: MailLog | None = None,
     limit: int = 50,
 ) -> Sequence[MailLog]:
-    """The newest entries first."""
-    statement = select(MailLog).order_by(col(MailLog.at).desc()).limit(limit)
+    """The newest entries first. before: only older ones than this, for the next page."""
+    newest_first = col(MailLog.at).desc(), col(MailLog.id).desc()
+    statement = select(MailLog).order_by(*newest_first).limit(limit)
+    if before:
+        place = tuple_(col(MailLog.at), col(MailLog.id))
+        statement = statement.where(place < (before.at, before.id))
     if recipient:
         statement = statement.where(MailLog.recipient == recipient)
     if outcome:
         statement = statement.where(MailLog.outcome == outcome)
     return (await session.exec(statement)).all()
+
+
+async def count_outcomes(
+    session: AsyncSession, *, since: datetime
+) -> list[tuple[str, MailOutcome, int]]:
+    """How many tries ended how after `since`, by the e-mail's class."""
+    statement = (
+        select(MailLog.email, MailLog.outcome, func.count())
+        .where(col(MailLog.at) > since)
+        .group_by(col(MailLog.email), col(MailLog.outcome))
+        .order_by(col(MailLog.email), col(MailLog.outcome))
+    )
+    found = await session.exec(statement)
+    return [(email, MailOutcome(outcome), tries) for email, outcome, tries in found]
 
 
 async def prune_mail_log(session: AsyncSession, *, older_than: timedelta) -> int:

@@ -9,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts.models import User
 from app.database import utcnow
+from app.mail.models import MailLog, MailOutcome
 from app.tasks import Job, JobStatus
 from tests.accounts.fixtures import log_in, make_user
 
@@ -47,6 +48,29 @@ def make_job(session: AsyncSession) -> MakeJob:
         return job
 
     return make_job
+
+
+class MakeMail(Protocol):
+    async def __call__(self, **changes: Any) -> MailLog: ...
+
+
+@pytest.fixture
+def make_mail(session: AsyncSession) -> MakeMail:
+    """Writes an entry into the mail log: sent just now, unless `changes` say otherwise."""
+
+    async def make_mail(**changes: Any) -> MailLog:
+        entry = MailLog(
+            recipient="ann@example.com",
+            email="WelcomeEmail",
+            message_id="1@example.com",
+            outcome=MailOutcome.SENT,
+            answer="250 queued",
+        ).sqlmodel_update(changes)
+        session.add(entry)
+        await session.commit()
+        return entry
+
+    return make_mail
 
 
 def failed(error: str = "Traceback (most recent call last):\nZeroDivisionError: no") -> Any:

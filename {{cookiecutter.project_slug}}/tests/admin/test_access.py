@@ -9,7 +9,7 @@ from tests.admin.conftest import MakeJob
 __all__ = ["user"]
 
 HTML = {"Accept": "text/html"}
-PAGES = ["/admin", "/admin/jobs", "/admin/users"]
+PAGES = ["/admin", "/admin/jobs", "/admin/mails", "/admin/users"]
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -6,9 +6,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from app.database import utcnow
+from app.mail.models import MailOutcome
 from app.settings import settings
 from app.tasks import JobStatus
-from tests.admin.conftest import MakeJob, failed
+from tests.admin.conftest import MakeJob, MakeMail, failed
 
 INVOICE = "app.shop.tasks.send_invoice"
 Labels = frozenset[tuple[str, str]]
@@ -77,8 +78,22 @@ async def test_durations_fall_into_buckets_and_old_ones_out(
     assert total == pytest.approx(4002.02, abs=0.01)
 
 
-async def test_an_empty_table_is_no_error(client: AsyncClient) -> None:
-    assert await scrape(client) == {}
+async def test_when_nothing_waits_every_known_queue_has_no_lag(client: AsyncClient) -> None:
+    found = await scrape(client)
+    assert found["job_queue_lag_seconds", labels(queue="mail")] == 0
+    assert set(found.values()) == {0}
+
+
+async def test_mails_are_counted_by_what_became_of_them_lately(
+    client: AsyncClient, make_mail: MakeMail
+) -> None:
+    await make_mail()
+    await make_mail()
+    await make_mail(outcome=MailOutcome.REFUSED)
+    await make_mail(at=utcnow() - timedelta(hours=1))
+    found = await scrape(client)
+    assert found["mails", labels(email="WelcomeEmail", outcome="sent")] == 2
+    assert found["mails", labels(email="WelcomeEmail", outcome="refused")] == 1
 
 
 async def test_with_a_token_nobody_else_gets_in(

@@ -1,0 +1,60 @@
+"""/admin/mails: what was sent to whom, and what the mail server said to it."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, BeforeValidator
+from starlette.responses import Response
+
+from app.admin.access import Superuser
+from app.admin.rendering import admin_page
+from app.admin.schemas import SearchText
+from app.database import SessionDep
+from app.mail.log import list_mail
+from app.mail.models import MailLog, MailOutcome
+
+router = APIRouter(prefix="/admin/mails", include_in_schema=False)
+
+PAGE = 50
+
+
+class MailSearch(BaseModel):
+    """What the form above the list asks for; an empty box asks for nothing."""
+
+    to: SearchText = ""
+    outcome: Annotated[MailOutcome | None, BeforeValidator(lambda value: value or None)] = None
+    before: UUID | None = None
+    """The last entry of the page before this one."""
+
+    def link(self, *, before: MailLog | None = None) -> str:
+        """The newest entries of this search, or those that are older than one."""
+        asked = self.model_dump(mode="json", exclude_defaults=True, exclude={"before"})
+        if before:
+            asked["before"] = str(before.id)
+        return f"/admin/mails?{urlencode(asked)}"
+
+
+@router.get("")
+async def show_mails(
+    request: Request, session: SessionDep, user: Superuser, search: Annotated[MailSearch, Query()]
+) -> Response:
+    found = await list_mail(
+        session,
+        recipient=search.to.lower() or None,
+        outcome=search.outcome,
+        before=await session.get(MailLog, search.before) if search.before else None,
+        limit=PAGE + 1,
+    )
+    mails = found[:PAGE]
+    return admin_page(
+        request,
+        "admin/mails.html",
+        user,
+        search=search,
+        outcomes=list(MailOutcome),
+        mails=mails,
+        newest=search.link(),
+        older=search.link(before=mails[-1]) if len(found) > PAGE else None,
+    )
