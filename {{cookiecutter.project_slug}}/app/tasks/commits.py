@@ -8,7 +8,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction
 
 from app.logging import get_logger
-from app.tasks import engines
+from app.tasks import engines, listening
 from app.tasks.models import Job
 
 log = get_logger(__name__)
@@ -29,6 +29,14 @@ def announce(session: Session, job: Job) -> None:
     """Remember to tell the engine of `job` once the transaction of `session` is committed."""
     ref = JobRef(job.id, job.task, job.queue, -job.rank, job.run_after)
     session.info.setdefault("jobs", []).append(ref)
+
+
+@event.listens_for(Session, "before_commit")
+def _wake_workers_elsewhere(session: Session) -> None:
+    if "jobs" not in session.info or session.in_nested_transaction():
+        return
+    if listening.POSSIBLE and not engines.current().brokered:
+        session.connection().execute(listening.NOTIFY)
 
 
 @event.listens_for(Session, "after_commit")

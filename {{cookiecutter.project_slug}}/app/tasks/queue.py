@@ -13,7 +13,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Select,
     bindparam,
     func,
@@ -21,16 +20,13 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
-from sqlmodel import Session, SQLModel, col
+from sqlmodel import SQLModel, col
 
 from app.database import utcnow
-from app.logging import get_logger
 from app.tasks.models import Job, JobStatus
-
-log = get_logger(__name__)
+from app.tasks.rows import insert_rows
 
 # Written into the SQL instead of bound: the planner then knows how few rows they are.
 READY: ColumnElement[str] = literal_column(f"'{JobStatus.READY}'")
@@ -83,29 +79,32 @@ async def claim(
     lease: timedelta,
     ids: Collection[UUID] | None = None,
     but: Collection[UUID] = (),
+    done: Sequence[ClaimedJob] = (),
 ) -> list[ClaimedJob]:
     """Take up to `limit` due jobs, the most urgent first, and count the attempt.
 
     ids: only these; somebody's clock said that they are due. but: not these, because they
-        still run here.
+        still run here. done: settle these as successful in the same statement (PostgreSQL).
 
     Only one worker can win a row: PostgreSQL skips rows that another has locked,
     SQLite lets one writer in at a time.
     """
     time = utcnow()
-    values = {
+    values: dict[str, object] = {
         "b_worker": worker,
         "b_limit": limit,
         "b_now": time,
         "b_due": time if ids is None else time + SKEW,
         "b_lease": time + lease,
-        "b_but": list(but),
     }
-    if ids is None:
-        rows = await connection.execute(_CLAIM, values)
-    else:
-        rows = await connection.execute(_CLAIM_THESE, {**values, "b_ids": list(ids)})
-    return [ClaimedJob(*row) for row in rows]
+    statement = _CLAIM
+    if ids is not None:
+        statement, values["b_these"] = _CLAIM_THESE, [*set(ids).difference(but)]
+    elif but:
+        statement, values["b_but"] = _CLAIM_BUT, [*but]
+    if done:
+        statement, values = _AND_SUCCEED[statement], values | _successes(done)
+    return [ClaimedJob(*row) for row in await connection.execute(statement, values)]
 
 
 def _claim_statement(due: Select[Any]) -> ReturningUpdate[Any]:
@@ -138,13 +137,13 @@ _DUE = (
     .where(
         _jobs.c.status == READY,
         _jobs.c.run_after <= bindparam("b_due"),
-        _jobs.c.id.not_in(bindparam("b_but", expanding=True)),
     )
     .order_by(_jobs.c.rank, _jobs.c.run_after)
     .limit(bindparam("b_limit"))
 )
 _CLAIM = _claim_statement(_DUE)
-_CLAIM_THESE = _claim_statement(_DUE.where(_jobs.c.id.in_(bindparam("b_ids", expanding=True))))
+_CLAIM_BUT = _claim_statement(_DUE.where(_jobs.c.id.not_in(bindparam("b_but", expanding=True))))
+_CLAIM_THESE = _claim_statement(_DUE.where(_jobs.c.id.in_(bindparam("b_these", expanding=True))))
 _NEXT_DUE = select(func.min(_jobs.c.run_after)).where(_jobs.c.status == READY)
 
 
@@ -154,14 +153,8 @@ async def settle(connection: AsyncConnection, worker: str, outcomes: Sequence[Ou
     Most succeed and leave nothing behind; all of those take one statement.
     """
     time = utcnow()
-    plain = [outcome.job for outcome in outcomes if outcome.is_plain]
-    if plain:
-        values = {
-            "b_worker": worker,
-            "b_now": time,
-            "b_ids": [job.id for job in plain],
-            "b_claims": [*{job.started_at for job in plain}],
-        }
+    if done := [outcome.job for outcome in outcomes if outcome.is_plain]:
+        values = {"b_worker": worker, "b_now": time, **_successes(done)}
         await connection.execute(_SUCCEED, values)
     rows: list[SQLModel] = []
     for outcome in outcomes:
@@ -169,31 +162,11 @@ async def settle(connection: AsyncConnection, worker: str, outcomes: Sequence[Ou
             settled = await connection.execute(_SETTLE, _values(outcome, worker, time))
             rows += outcome.rows if settled.rowcount else ()
     if rows:
-        await _insert(connection, rows)
+        await insert_rows(connection, rows)
 
 
-async def _insert(connection: AsyncConnection, rows: Sequence[SQLModel]) -> None:
-    """Add the rows that tasks left, or those of them that the database takes.
-
-    One that it refuses is dropped: what the task did is done, and its job stays settled.
-    """
-
-    def insert(connection: Connection) -> None:
-        with Session(connection, join_transaction_mode="create_savepoint") as session:
-            session.add_all(rows)
-            session.commit()
-
-    try:
-        await connection.run_sync(insert)
-    except StatementError as error:
-        if connection.invalidated:
-            raise
-        if len(rows) > 1:
-            for row in rows:
-                await _insert(connection, [row])
-        else:
-            kind = type(error.orig or error).__name__  # its text may quote people's data
-            log.error("a row of a job was refused", row=type(rows[0]).__name__, error=kind)
+def _successes(done: Sequence[ClaimedJob]) -> dict[str, object]:
+    return {"b_done": [job.id for job in done], "b_claims": [*{job.started_at for job in done}]}
 
 
 def _values(outcome: Outcome, worker: str, time: datetime) -> dict[str, Any]:
@@ -216,7 +189,7 @@ _MINE = (_jobs.c.status == RUNNING, _jobs.c.worker == bindparam("b_worker"))
 _SUCCEED = (
     update(_jobs)
     .where(
-        _jobs.c.id.in_(bindparam("b_ids", expanding=True)),
+        _jobs.c.id.in_(bindparam("b_done", expanding=True)),
         _jobs.c.started_at.in_(bindparam("b_claims", expanding=True)),
         *_MINE,
     )
@@ -228,6 +201,10 @@ _SUCCEED = (
         lease_expires_at=None,
     )
 )
+_AND_SUCCEED = {
+    statement: statement.add_cte(_SUCCEED.cte("settled"))
+    for statement in (_CLAIM, _CLAIM_BUT, _CLAIM_THESE)
+}
 _SETTLE = (
     update(_jobs)
     .where(_jobs.c.id == bindparam("b_id"), _jobs.c.started_at == bindparam("b_started_at"), *_MINE)

@@ -85,8 +85,10 @@ async def _outcome(job: ClaimedJob) -> Outcome:
         if (running := asyncio.current_task()) and running.cancelling():
             raise
         return _again(job, "CancelledError: the task was cancelled from within", None)
-    except (Discard, UnknownTask, BadArguments) as error:
+    except Discard as error:
         return _failed(job, f"{type(error).__name__}: {error}")
+    except (UnknownTask, BadArguments) as error:  # this worker may be the older of a deploy's
+        return _again(job, f"{type(error).__name__}: {error}", None)
     except Retry as retry:
         return _again(job, f"{type(retry).__name__}: {retry}", retry.after)
     except (Exception, SystemExit) as error:  # a library's sys.exit() must not end the server

@@ -5,8 +5,11 @@
     async def send_digest() -> None: ...
 
 Any number of schedulers may run. Each knows every tick, and the job of a tick has a key that
-the table holds once: so each tick runs once, with no lock and no leader. Ticks while no
-scheduler runs are skipped.
+the table holds once: so each tick runs once, with no lock and no leader.
+
+Ticks that came while no scheduler ran are skipped, but for the last: if it is no older than
+CATCH_UP, it is made up for. So a restart at 03:00 does not cost the night's work, and an
+installation that comes back after a week does not begin with a week of it.
 """
 
 import asyncio
@@ -28,6 +31,7 @@ from app.tasks.task import Task
 
 log = get_logger(__name__)
 
+CATCH_UP = timedelta(hours=1)
 NAP = timedelta(seconds=30)
 """The longest sleep: after it the clock is read again, should somebody have set it."""
 
@@ -50,6 +54,13 @@ class Schedule:
         while tick.fold and "*" not in self._hours:
             tick = self._next_of_cron(tick.astimezone(UTC))
         return tick.astimezone(UTC)
+
+    def first_for(self, time: datetime) -> datetime:
+        """Where a scheduler that starts at `time` begins: see the module's docstring."""
+        tick = self.next_after(time - CATCH_UP)
+        while tick <= time and (later := self.next_after(tick)) <= time:
+            tick = later
+        return tick
 
     def _next_of_cron(self, time: datetime) -> datetime:
         tick: datetime | None
@@ -76,8 +87,8 @@ def periodic(
     """Run a task without arguments again and again: see the module's docstring.
 
     every: at least a second; ticks are multiples of it since 1970, whenever a server started.
-    cron: five fields, read in `timezone`. An hour that the clock skips in spring does not
-        tick; one that comes twice in autumn ticks once, unless the line says every hour.
+    cron: five fields, read in `timezone`. A time that the clock skips in spring comes an hour
+        later; one that comes twice in autumn ticks once, unless the line says every hour.
     Raises ValueError; a senseless cron line or time zone stops the start of the scheduler.
     """
     if (every is None) is (cron is None):
@@ -103,7 +114,7 @@ class Scheduler:
 
     def __init__(self, declared: list[Schedule] | None = None) -> None:
         found = schedules() if declared is None else declared
-        self._due = {schedule: schedule.next_after(utcnow()) for schedule in found}
+        self._due = {schedule: schedule.first_for(utcnow()) for schedule in found}
         for schedule, tick in self._due.items():
             if tick.year == MAXYEAR:
                 raise ValueError(f"{schedule.task.name}: {schedule.cron!r} never comes")
@@ -125,10 +136,16 @@ class Scheduler:
 
     async def _tick(self) -> None:
         while not self._stopping.is_set():
-            for schedule, tick in self._due.items():
-                if tick <= utcnow() and await self._enqueue(schedule, tick):
-                    self._due[schedule] = schedule.next_after(utcnow())
+            await self.turn()
             await self._sleep_until(min(self._due.values(), default=utcnow() + NAP))
+
+    async def turn(self) -> None:
+        """Enqueue what is due by the clock as it is now, should somebody have set it."""
+        for schedule, due in self._due.items():
+            tick = min(due, schedule.next_after(utcnow()))
+            if tick <= utcnow() and await self._enqueue(schedule, tick):
+                tick = schedule.next_after(utcnow())
+            self._due[schedule] = tick
 
     async def _enqueue(self, schedule: Schedule, tick: datetime) -> bool:
         """Make the job of a tick, unless another scheduler did; False if the database is away."""

@@ -1,4 +1,4 @@
-"""What an operator can do with jobs. Nothing here commits: the caller does."""
+"""What an operator can do with jobs. Nothing here commits but `prune_jobs`: the caller does."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -15,6 +15,8 @@ from app.database import utcnow
 from app.errors import AppError
 from app.tasks import commits
 from app.tasks.models import CANCELLED, Job, JobStatus
+
+PRUNE_BATCH = 2000
 
 
 class JobNotFound(AppError):
@@ -134,13 +136,24 @@ async def cancel_job(session: AsyncSession, job_id: UUID) -> Job:
 async def prune_jobs(
     session: AsyncSession, *, older_than: timedelta, statuses: Sequence[JobStatus]
 ) -> int:
-    """Delete jobs that finished longer ago than `older_than`; return how many."""
-    statement = (
-        delete(Job)
+    """Delete jobs that finished longer ago than `older_than`; return how many.
+
+    Commits after every PRUNE_BATCH: nobody waits long for a lock, SQLite's writers included.
+    """
+    oldest = (
+        select(Job.id)
         .where(col(Job.finished_at) < utcnow() - older_than, col(Job.status).in_(statuses))
-        .execution_options(synchronize_session=False)
+        .order_by(col(Job.finished_at))
+        .limit(PRUNE_BATCH)
     )
-    return (await session.exec(statement)).rowcount
+    statement = (
+        delete(Job).where(col(Job.id).in_(oldest)).execution_options(synchronize_session=False)
+    )
+    total = 0
+    while deleted := (await session.exec(statement)).rowcount:
+        await session.commit()
+        total += deleted
+    return total
 
 
 async def _change(

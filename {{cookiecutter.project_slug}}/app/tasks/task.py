@@ -40,11 +40,17 @@ class Discard(Exception):
 
 
 class UnknownTask(LookupError):
-    """No task has this name: it was renamed or deleted while jobs of it were waiting."""
+    """No task has this name: it was renamed or deleted while jobs of it were waiting.
+
+    Or it is newer than this worker; so the job tries again while it has attempts left.
+    """
 
 
 class BadArguments(ValueError):
-    """The stored arguments no longer fit the task: its signature changed while jobs waited."""
+    """The stored arguments do not fit the task: its signature changed while jobs waited.
+
+    Or will do so with the next worker; so the job tries again while it has attempts left.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,16 +6,19 @@ Any number may work on one table, in one process or on many machines.
 import asyncio
 import os
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from secrets import token_hex
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from app.database import engine, utcnow
 from app.logging import get_logger
 from app.settings import settings
 from app.tasks import queue
+from app.tasks.connection import KeptConnection
 from app.tasks.models import JobStatus
 from app.tasks.queue import ClaimedJob, Outcome
 from app.tasks.runner import run
@@ -30,6 +33,10 @@ CLEAN_UP = timedelta(seconds=5)
 """How long a job that is cancelled at shutdown may take to clean up."""
 SHORTEST_WAIT = timedelta(milliseconds=50)
 """Before asking again for a job that is due and that another has locked."""
+
+
+ONE_STATEMENT = engine.dialect.name == "postgresql"
+"""Whether a turn may be one statement without BEGIN and COMMIT: a quarter of the round trips."""
 
 
 class Worker:
@@ -58,6 +65,8 @@ class Worker:
         self._outcomes: list[Outcome] = []
         self._submitted: dict[UUID, asyncio.Future[None]] = {}
         self._sweeper = Sweeper(lease=lease)
+        self._connection = KeptConnection(engine)
+        self._autocommit = KeptConnection(engine.execution_options(isolation_level="AUTOCOMMIT"))
 
     def wake(self) -> None:
         """There may be new jobs. Called on the event loop."""
@@ -92,34 +101,38 @@ class Worker:
             await asyncio.wait([upkeep], timeout=CLEAN_UP.total_seconds())
             self._stopping = True
             self._answer(self._submitted)
+            await self._connection.close()
+            await self._autocommit.close()
         log.info("worker stopped", worker=self.id)
 
     async def _turn(self) -> timedelta:
         """Settle, claim and start; return how long there is nothing more to do."""
         self._wake.clear()
-        outcomes, mine = self._outcomes[:], self._mine()
-        ids = None if self.poll else self._submitted.keys() - mine
+        outcomes, ids = self._outcomes[:], self._wanted()
         free = self.concurrency - len(self._running) if ids is None else len(ids)
         free = 0 if self._stopping else free
         if not outcomes and not free:
             return POLL
+        at_once = ONE_STATEMENT and free > 0 and all(outcome.is_plain for outcome in outcomes)
+        kept = self._autocommit if at_once else self._connection
         due = None
         claimed: list[ClaimedJob] = []
         try:
-            async with engine.begin() as connection:
-                if outcomes:
+            async with kept.begin() as connection:
+                done = [outcome.job for outcome in outcomes] if at_once else []
+                if outcomes and not done:
                     await queue.settle(connection, self.id, outcomes)
                 if free:
-                    claimed = await queue.claim(
-                        connection, self.id, free, lease=self.lease, ids=ids, but=mine
-                    )
+                    claimed = await self._claim(connection, free, ids, outcomes, done)
                 if ids is None and len(claimed) < free:
                     due = await queue.next_due(connection)
         except Exception as error:  # most likely the database is away; whatever it is, go on
             # Nothing is lost: outcomes are kept. A claim may have been committed after all;
             # handing it back changes nothing if it was not.
-            log.error("no answer from the database; trying again", error=_summary(error))
             self._outcomes += [_handed_back(job) for job in claimed]
+            if not kept.is_new:  # perhaps only this connection has ended: try another at once
+                return timedelta(0)
+            log.error("no answer from the database; trying again", error=_summary(error))
             return POLL
         del self._outcomes[: len(outcomes)]
         for job in claimed:
@@ -128,6 +141,23 @@ class Worker:
         self._answer((ids or set()) - {job.id for job in claimed})
         return min(POLL, max(due - utcnow(), SHORTEST_WAIT)) if due else POLL
 
+    async def _claim(
+        self,
+        connection: AsyncConnection,
+        free: int,
+        ids: set[UUID] | None,
+        outcomes: Sequence[Outcome],
+        done: Sequence[ClaimedJob],
+    ) -> list[ClaimedJob]:
+        busy = self._mine() - {outcome.job.id for outcome in outcomes}
+        return await queue.claim(
+            connection, self.id, free, lease=self.lease, ids=ids, but=busy, done=done
+        )
+
+    def _wanted(self) -> set[UUID] | None:
+        """The jobs that were submitted and do not run yet; None means any."""
+        return None if self.poll else self._submitted.keys() - self._mine()
+
     def _answer(self, ids: Collection[UUID]) -> None:
         """Tell those who submitted these jobs that there is nothing more to do here."""
         for id_ in [*ids]:
@@ -135,6 +165,8 @@ class Worker:
                 settled.set_result(None)
 
     async def _sleep(self, time: timedelta) -> None:
+        if self._wake.is_set():
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(time.total_seconds()):
                 await self._wake.wait()

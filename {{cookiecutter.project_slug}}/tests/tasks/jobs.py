@@ -15,6 +15,7 @@ from uuid import UUID
 from pydantic import BaseModel, SecretStr
 
 from app.tasks import Discard, Job, Retry, current_job, task
+from app.tasks.schedule import Schedule
 
 
 def write(path: str, line: str) -> None:
@@ -25,6 +26,13 @@ def write(path: str, line: str) -> None:
 
 def lines(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
+
+
+@task
+async def tick() -> None: ...
+
+
+EVERY_SECOND = Schedule(tick, every=timedelta(seconds=1), cron=None, timezone="UTC")
 
 
 @task(max_attempts=3)

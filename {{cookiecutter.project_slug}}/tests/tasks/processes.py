@@ -1,6 +1,7 @@
 """Workers in processes of their own, among them some that are killed at a chosen step.
 
 python -m tests.tasks.processes work                 works until SIGTERM
+python -m tests.tasks.processes schedule             schedules until SIGTERM
 python -m tests.tasks.processes die STEP             works, and is killed at that step
 python -m tests.tasks.processes enqueue STEP LOG     enqueues, and is killed at that step
 """
@@ -18,8 +19,9 @@ from sqlalchemy.orm import Session as SyncSession
 
 from app.database import Session, engine
 from app.tasks.queue import ClaimedJob, Outcome
-from app.tasks.worker import Worker
-from tests.tasks.jobs import trace
+from app.tasks.schedule import Scheduler
+from app.tasks.worker import ONE_STATEMENT, Worker
+from tests.tasks.jobs import EVERY_SECOND, trace
 
 LEASE = timedelta(seconds=1)
 
@@ -36,12 +38,17 @@ def die(*_: object) -> None:
 
 
 def die_before_commit_of(is_it: Callable[[str], bool]) -> None:
-    """Be killed when a transaction that ran such a statement is about to be committed."""
+    """Be killed when a transaction that ran such a statement is about to be committed.
+
+    Where the statement is its own transaction, right before it.
+    """
     ran: list[str] = []
 
     @event.listens_for(engine.sync_engine, "before_cursor_execute")
     def watch(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         ran.append(statement)
+        if ONE_STATEMENT and is_it(statement):
+            die()
 
     @event.listens_for(engine.sync_engine, "commit")
     def check(_connection: object) -> None:
@@ -50,11 +57,11 @@ def die_before_commit_of(is_it: Callable[[str], bool]) -> None:
 
 
 def is_claim(statement: str) -> bool:
-    return statement.startswith("UPDATE jobs") and "started_at=" in statement
+    return "UPDATE jobs" in statement and "started_at=" in statement
 
 
 def is_settlement(statement: str) -> bool:
-    return statement.startswith("UPDATE jobs") and "error=" in statement and "CASE" not in statement
+    return "UPDATE jobs" in statement and "error=" in statement and "CASE" not in statement
 
 
 class DyingWorker(Worker):
@@ -86,7 +93,7 @@ class DyingWorker(Worker):
         super()._done(running)
 
 
-async def work(worker: Worker) -> None:
+async def work(worker: Worker | Scheduler) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)
     await worker.run()
     await engine.dispose()
@@ -108,6 +115,8 @@ if __name__ == "__main__":
             asyncio.run(work(Worker(lease=LEASE)))
         case ["stop soon"]:
             asyncio.run(work(Worker(lease=LEASE, shutdown_timeout=timedelta(milliseconds=200))))
+        case ["schedule"]:
+            asyncio.run(work(Scheduler([EVERY_SECOND])))
         case ["die", step]:
             asyncio.run(work(DyingWorker(step)))
         case ["enqueue", step, log]:

@@ -94,19 +94,6 @@ async def test_what_would_take_the_worker_down_only_fails_the_attempt(
     assert job.error
 
 
-async def test_a_task_that_no_longer_exists_fails_with_that_reason(ran: Ran) -> None:
-    job = await ran(jobs.useless, task="app.gone.tasks.old_name")
-    assert job.status == JobStatus.FAILED
-    assert "no task is named 'app.gone.tasks.old_name'" in (job.error or "")
-
-
-async def test_arguments_that_no_longer_fit_fail_without_being_quoted(ran: Ran) -> None:
-    job = await ran(jobs.slow, "x", 1.0, arguments={"path": "x", "secs": "s3cret"})
-    assert job.status == JobStatus.FAILED
-    assert "seconds: Field required" in (job.error or "")
-    assert "s3cret" not in (job.error or "")
-
-
 async def test_a_task_can_ask_for_its_job(ran: Ran, tmp_path: Path) -> None:
     job = await ran(jobs.telling_its_job, str(tmp_path / "log"))
     assert jobs.lines(tmp_path / "log") == [f"{job.id} 1"]

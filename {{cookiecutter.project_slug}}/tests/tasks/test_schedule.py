@@ -6,17 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from sqlmodel import col, func, select
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.database import Session, utcnow
-from app.tasks import Job, schedule, task
+from app.database import engine, utcnow
+from app.tasks import Job, schedule, service
 from app.tasks.schedule import Schedule, Scheduler, periodic, schedules
+from tests.tasks import processes
 from tests.tasks.conftest import until
-
-
-@task
-async def tick() -> None: ...
+from tests.tasks.jobs import tick
 
 
 @pytest.fixture(autouse=True)
@@ -84,27 +84,113 @@ def test_the_shipped_schedules_are_found() -> None:
     assert "app.tasks.tasks.prune_finished_jobs" in names
 
 
+async def ticks(session: AsyncSession) -> list[datetime]:
+    keys = (await session.exec(select(Job.key).order_by(col(Job.key)))).all()
+    await session.rollback()
+    return [datetime.fromisoformat((key or "").split()[1]) for key in keys]
+
+
 async def test_each_tick_becomes_one_job_however_many_schedulers_run(
     session: AsyncSession,
 ) -> None:
-    every_second = Schedule(tick, every=timedelta(seconds=1), cron=None, timezone="UTC")
-    schedulers = [Scheduler([every_second]) for _ in range(3)]
-    running = [asyncio.create_task(scheduler.run()) for scheduler in schedulers]
+    schedulers = [processes.start("schedule") for _ in range(3)]
 
-    async def three_ticks() -> bool:
-        async with Session() as session:
-            return (await session.exec(select(func.count()).select_from(Job))).one() >= 3
+    async def enough() -> bool:
+        return len(await ticks(session)) >= 4
 
-    await until(three_ticks)
+    await until(enough)
     for scheduler in schedulers:
-        scheduler.stop()
-    await asyncio.gather(*running)
-    keys = sorted(key or "" for key in (await session.exec(select(Job.key))).all())
-    seconds = [datetime.fromisoformat(key.split()[1]).timestamp() for key in keys]
-    assert seconds == [seconds[0] + number for number in range(len(keys))]
+        scheduler.terminate()
+    for scheduler in schedulers:
+        await asyncio.to_thread(scheduler.communicate)
+        assert scheduler.returncode == 0
+    made = await ticks(session)
+    assert len(made) == len(set(made))
 
 
-async def test_finished_jobs_are_pruned(session: AsyncSession) -> None:
+NIGHTLY = Schedule(tick, every=None, cron="0 3 * * *", timezone="UTC")
+
+
+async def scheduled(*times: datetime, schedule: Schedule = NIGHTLY) -> Scheduler:
+    """A scheduler that was started at the first of these times, and woke up at the others."""
+    with time_machine.travel(times[0], tick=False):
+        scheduler = Scheduler([schedule])
+    for time in times:
+        with time_machine.travel(time, tick=False):
+            await scheduler.turn()
+    return scheduler
+
+
+async def test_a_tick_during_a_restart_is_made_up_for(session: AsyncSession) -> None:
+    await scheduled(at(3, 59))
+    assert await ticks(session) == [at(3)]
+
+
+async def test_a_tick_that_was_missed_long_ago_is_skipped(session: AsyncSession) -> None:
+    await scheduled(at(4, 1))
+    assert await ticks(session) == []
+
+
+async def test_of_many_missed_ticks_the_last_is_made_up_for(session: AsyncSession) -> None:
+    quarterly = Schedule(tick, every=timedelta(minutes=15), cron=None, timezone="UTC")
+    await scheduled(at(10, 7), schedule=quarterly)
+    assert await ticks(session) == [at(10)]
+
+
+async def test_a_tick_that_ran_does_not_run_again_after_a_restart(session: AsyncSession) -> None:
+    await scheduled(at(2), at(3), at(3, 1))
+    await scheduled(at(3, 2))
+    assert await ticks(session) == [at(3)]
+
+
+async def test_a_clock_that_is_set_forward_makes_up_for_one_tick(session: AsyncSession) -> None:
+    await scheduled(at(2), at(12, day=5), at(12, 1, day=5), at(3, day=6))
+    assert await ticks(session) == [at(3), at(3, day=6)]
+
+
+async def test_a_clock_that_is_set_back_delays_nothing(session: AsyncSession) -> None:
+    await scheduled(at(2, month=9), at(2), at(3))
+    assert await ticks(session) == [at(3)]
+
+
+async def test_a_clock_that_is_set_back_runs_no_tick_twice(session: AsyncSession) -> None:
+    await scheduled(at(2), at(3), at(2, 50), at(3))
+    assert await ticks(session) == [at(3)]
+
+
+async def test_a_tick_while_the_database_is_away_is_made_up_for(
+    session: AsyncSession,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OperationalError("connection refused", None, Exception())
+
+    event.listen(engine.sync_engine, "before_cursor_execute", refuse)
+    try:
+        scheduler = await scheduled(at(2), at(3))
+    finally:
+        event.remove(engine.sync_engine, "before_cursor_execute", refuse)
+    with time_machine.travel(at(9), tick=False):
+        await scheduler.turn()
+    assert await ticks(session) == [at(3)]
+
+
+def test_an_hourly_line_ticks_in_both_of_the_hours_that_come_twice() -> None:
+    hourly = Schedule(tick, every=None, cron="0 * * * *", timezone="Europe/Berlin")
+    time, made = at(23, 30, month=10, day=24), []
+    for _ in range(3):
+        time = hourly.next_after(time)
+        made.append(time)
+    assert made == [at(hour, month=10, day=25) for hour in (0, 1, 2)]
+
+
+def test_a_time_that_the_clock_skips_comes_an_hour_later() -> None:
+    nightly = Schedule(tick, every=None, cron="30 2 * * *", timezone="Europe/Berlin")
+    assert nightly.next_after(at(12, month=3, day=28)) == at(1, 30, month=3, day=29)
+
+
+async def test_finished_jobs_are_pruned(
+    session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from app.tasks.tasks import prune_finished_jobs
 
     ages = {"old": 8, "new": 6}
@@ -118,6 +204,7 @@ async def test_finished_jobs_are_pruned(session: AsyncSession) -> None:
         "new",
         "failed",
     }
+    monkeypatch.setattr(service, "PRUNE_BATCH", 1)
     with time_machine.travel(utcnow() + timedelta(days=31)):
         await prune_finished_jobs()
     assert (await session.exec(select(Job))).all() == []

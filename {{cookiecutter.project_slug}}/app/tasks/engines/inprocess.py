@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from app.logging import get_logger
 from app.tasks import engines
 from app.tasks.commits import JobRef
+from app.tasks.listening import listen
 from app.tasks.schedule import Scheduler
 from app.tasks.worker import Worker
 
@@ -53,7 +54,9 @@ class Engine:
     async def _work(self, concurrency: int) -> None:
         self._worker = Worker(concurrency=concurrency)
         engines.on_sigterm(self._worker.stop)
+        listens = asyncio.create_task(listen(self._worker.wake))
         await self._worker.run()
+        listens.cancel()
 
 
 def _end_if_it_failed(running: asyncio.Task[None]) -> None:
