@@ -34,6 +34,8 @@ def modules(name: str) -> Iterator[ModuleType]:
 
 
 def folders(name: str) -> list[Path]:
-    """The folder `app/<slice>/<name>` of every slice that has one."""
-    candidates = (Path(app.__path__[0], slice_, name) for slice_ in slices())
-    return [folder for folder in candidates if folder.is_dir()]
+    """The folder `app/<slice>/<name>` of every slice, also where it may yet be made.
+
+    So a slice's first template is found by a server that was running before.
+    """
+    return [Path(app.__path__[0], slice_, name) for slice_ in slices()]

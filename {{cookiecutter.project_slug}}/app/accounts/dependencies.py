@@ -1,7 +1,4 @@
-"""What routes and pages ask for: who is there, where from, and whether it is too often.
-
-All are `async def`, also those that wait for nothing: FastAPI runs a `def` in a thread.
-"""
+"""What routes and pages ask for: who is there, where from, and whether it is too often."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -29,7 +26,7 @@ EMAIL_REQUESTS_FROM_ONE_CLIENT = Limit("email-request-client", 30, per=timedelta
 _bearer = OAuth2PasswordBearer(tokenUrl="/api/v1/auth/token", auto_error=False)
 
 
-async def get_client_info(request: Request) -> ClientInfo:
+def get_client_info(request: Request) -> ClientInfo:
     """The other end of the connection; uvicorn's --proxy-headers sees through a proxy."""
     agent = request.headers.get("user-agent", "")
     return ClientInfo(
@@ -39,7 +36,7 @@ async def get_client_info(request: Request) -> ClientInfo:
     )
 
 
-async def get_session_token(
+def get_session_token(
     request: Request, bearer: Annotated[str | None, Depends(_bearer)]
 ) -> str | None:
     """A bearer token alone counts if there is one: a program means it, a cookie comes along."""
@@ -57,18 +54,18 @@ async def get_login(session: SessionDep, token: SessionToken) -> tuple[User, Log
 Login = Annotated[tuple[User, LoginSession] | None, Depends(get_login)]
 
 
-async def get_optional_user(login: Login) -> User | None:
+def get_optional_user(login: Login) -> User | None:
     return login[0] if login else None
 
 
-async def get_current_user(login: Login) -> User:
+def get_current_user(login: Login) -> User:
     """Whoever is signed in; raises NotSignedIn."""
     if login is None:
         raise NotSignedIn
     return login[0]
 
 
-async def get_current_session(login: Login) -> LoginSession:
+def get_current_session(login: Login) -> LoginSession:
     """The session that the request belongs to; raises NotSignedIn."""
     if login is None:
         raise NotSignedIn

@@ -19,6 +19,7 @@ def complaints(letter: Letter) -> list[str]:
     sources = (
         _too_large(letter.html, found),
         _language(found),
+        _preheader(letter.subject, found),
         _markup(found),
         _inline_styles(found),
         _style_sheets(found),
@@ -49,6 +50,13 @@ def _language(found: list[Element]) -> Iterator[str]:
     for name in ("lang", "dir"):
         if not html.attributes.get(name):
             yield f"<html> has no {name}; screen readers and right-to-left scripts need it"
+
+
+def _preheader(subject: str, found: list[Element]) -> Iterator[str]:
+    for element in found:
+        said = element.text.partition("\u034f")[0].strip()  # then comes what keeps the rest away
+        if element.attributes.get("class") == "preheader" and said in ("", subject):
+            yield "block preheader: beside its subject, lists of mails would show the same again"
 
 
 def _markup(found: list[Element]) -> Iterator[str]:

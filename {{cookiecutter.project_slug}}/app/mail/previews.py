@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
-from inspect import getdoc
+from inspect import getdoc, getfile
 from pathlib import Path
 from typing import ClassVar
 
@@ -34,10 +34,10 @@ class BrokenEmail(AppError):
     status: ClassVar[int] = 500
     title: ClassVar[str] = "This e-mail does not render"
 
-    def __init__(self, name: str, error: Exception) -> None:
-        super().__init__(_words(error))
-        self.name = name
-        self.file, self.line = _place(error)
+    def __init__(self, email: type[Email], error: Exception) -> None:
+        super().__init__(_words(email, error))
+        self.name = email.__name__
+        self.file, self.line = _place(email, error)
 
     @property
     def excerpt(self) -> list[tuple[int, str]]:
@@ -82,7 +82,7 @@ def _named(name: str) -> type[Email]:
 
 
 def _card(email: type[Email]) -> Card:
-    name, slice_ = email.__name__, email.__module__.split(".")[1]
+    name, slice_ = email.__name__, _slice(email)
     about = (getdoc(email) or "").partition("\n")[0] if "__doc__" in vars(email) else ""
     try:
         return Card(name, slice_, about, subject=_letter(email).subject)
@@ -96,24 +96,34 @@ def _letter(email: type[Email]) -> Letter:
     try:
         return Letter.parse(compose(email.sample(), "preview@example.com").raw)
     except Exception as error:  # whatever its class or its templates get wrong
-        raise BrokenEmail(email.__name__, error) from error
+        raise BrokenEmail(email, error) from error
 
 
-def _words(error: Exception) -> str:
-    if isinstance(error, TemplateNotFound):
-        return f"There is no template {error.name} in the folder templates of any slice."
-    return f"{type(error).__name__}: {error}"
+def _words(email: type[Email], error: Exception) -> str:
+    if not isinstance(error, TemplateNotFound):
+        return f"{type(error).__name__}: {error}"
+    if error.name and error.name.startswith(f"emails/{email.template}."):
+        return f"Write its template app/{_slice(email)}/templates/{error.name}."
+    return f"There is no template {error.name} in the folder templates of any slice."
 
 
-def _place(error: Exception) -> tuple[Path, int]:
-    """Where to look: the template, else `sample`, else where the error came from."""
+def _place(email: type[Email], error: Exception) -> tuple[Path, int]:
+    """Where to look: the template, else `sample`, else the class."""
     if isinstance(error, TemplateSyntaxError) and error.filename:
         return Path(error.filename), error.lineno
     frames = traceback.extract_tb(error.__traceback__)
     templates = [frame for frame in frames if frame.filename.endswith((".html", ".txt"))]
     samples = [frame for frame in frames if frame.name == "sample"]
-    frame = (templates or samples or list(frames))[-1]
-    return Path(frame.filename), frame.lineno or 1
+    if templates or samples:
+        frame = (templates or samples)[-1]
+        return Path(frame.filename), frame.lineno or 1
+    path, start = Path(getfile(email)), f"class {email.__name__}("
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return path, next((n for n, line in enumerate(lines, 1) if line.startswith(start)), 1)
+
+
+def _slice(email: type[Email]) -> str:
+    return email.__module__.split(".")[1]
 
 
 def _descendants(email: type[Email]) -> Iterator[type[Email]]:

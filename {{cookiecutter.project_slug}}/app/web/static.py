@@ -41,7 +41,7 @@ def _digest(path: Path, _mtime_ns: int) -> str:
 
 class _Assets(StaticFiles):
     def __init__(self) -> None:
-        super().__init__(directory=_FOLDERS[0])
+        super().__init__()
         self.all_directories = list(_FOLDERS)
 
     async def get_response(self, path: str, scope: Scope) -> Response:

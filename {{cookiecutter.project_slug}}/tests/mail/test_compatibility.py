@@ -88,6 +88,14 @@ def test_a_mail_without_language_and_direction_is_found() -> None:
     assert [fault.split(";")[0] for fault in faults] == ["<html> has no lang", "<html> has no dir"]
 
 
+@pytest.mark.parametrize("said", ["", "A draft"])
+def test_a_preheader_that_adds_nothing_to_the_subject_is_found(said: str) -> None:
+    draft = letter(f'<div class="preheader">{said}&#847;&zwnj;</div>')
+    draft.message["Subject"] = "A draft"
+    [fault] = complaints(draft)
+    assert fault.startswith("block preheader")
+
+
 def test_comments_are_not_looked_at() -> None:
     body = "<!--[if mso]><form style='position: absolute'><![endif]-->"
     assert complaints(letter(body, css="/* @import 'x' */")) == []

@@ -33,10 +33,3 @@ def test_its_words_can_be_read_in_the_dark(email: type[Email]) -> None:
 
 def test_its_subject_is_short_enough_for_a_list_of_mails(letter: Letter) -> None:
     assert 0 < len(letter.subject) <= 70
-
-
-def test_the_line_beside_its_subject_says_something_else(letter: Letter) -> None:
-    _, _, rest = letter.html.partition('class="preheader"')
-    preheader = rest.partition(">")[2].partition("\u034f")[0].strip()
-    assert preheader
-    assert preheader != letter.subject

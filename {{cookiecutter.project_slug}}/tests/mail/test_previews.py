@@ -111,11 +111,19 @@ async def test_a_template_that_does_not_render_is_shown_with_the_place_to_mend(
     assert '<li aria-current="true"><code>&lt;p&gt;' in answer.text
 
 
-async def test_a_template_that_is_missing_is_named(
+async def test_a_template_that_is_missing_is_asked_for(
     client: httpx2.AsyncClient, write: Write
 ) -> None:
     page = (await client.get("/dev/emails/DraftEmail")).text
-    assert f"There is no template emails/{DraftEmail.template}.html" in page
+    assert f"Write its template app/mail/templates/emails/{DraftEmail.template}.html." in page
+    assert "app/mail/emails.py</code>, line 1." in page
+
+
+async def test_the_first_template_of_a_slice_is_found_without_a_restart() -> None:
+    """Loaders that keep a list look into folders that were not there when it was made."""
+    from app.discovery import folders, slices
+
+    assert len(folders("templates")) == len(slices())
 
 
 async def test_sample_data_that_is_wrong_is_shown_with_its_place(
