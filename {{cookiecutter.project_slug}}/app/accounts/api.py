@@ -114,7 +114,7 @@ async def reset_password(session: SessionDep, data: ResetPassword) -> Message:
     return Message(detail="Your new password is set. You can sign in now.")
 
 
-def get_credentials(form: Annotated[OAuth2PasswordRequestForm, Depends()]) -> Login:
+async def get_credentials(form: Annotated[OAuth2PasswordRequestForm, Depends()]) -> Login:
     """The OAuth2 form calls the address a username; what is no address is no account."""
     try:
         return Login.model_validate({"email": form.username, "password": form.password})

@@ -1,4 +1,7 @@
-"""What routes and pages ask for: who is there, where from, and whether it is too often."""
+"""What routes and pages ask for: who is there, where from, and whether it is too often.
+
+All are `async def`, also those that wait for nothing: FastAPI runs a `def` in a thread.
+"""
 
 from datetime import timedelta
 from typing import Annotated
@@ -26,7 +29,7 @@ EMAIL_REQUESTS_FROM_ONE_CLIENT = Limit("email-request-client", 30, per=timedelta
 _bearer = OAuth2PasswordBearer(tokenUrl="/api/v1/auth/token", auto_error=False)
 
 
-def get_client_info(request: Request) -> ClientInfo:
+async def get_client_info(request: Request) -> ClientInfo:
     """The other end of the connection; uvicorn's --proxy-headers sees through a proxy."""
     agent = request.headers.get("user-agent", "")
     return ClientInfo(
@@ -36,7 +39,7 @@ def get_client_info(request: Request) -> ClientInfo:
     )
 
 
-def get_session_token(
+async def get_session_token(
     request: Request, bearer: Annotated[str | None, Depends(_bearer)]
 ) -> str | None:
     """A bearer token alone counts if there is one: a program means it, a cookie comes along."""
@@ -54,18 +57,18 @@ async def get_login(session: SessionDep, token: SessionToken) -> tuple[User, Log
 Login = Annotated[tuple[User, LoginSession] | None, Depends(get_login)]
 
 
-def get_optional_user(login: Login) -> User | None:
+async def get_optional_user(login: Login) -> User | None:
     return login[0] if login else None
 
 
-def get_current_user(login: Login) -> User:
+async def get_current_user(login: Login) -> User:
     """Whoever is signed in; raises NotSignedIn."""
     if login is None:
         raise NotSignedIn
     return login[0]
 
 
-def get_current_session(login: Login) -> LoginSession:
+async def get_current_session(login: Login) -> LoginSession:
     """The session that the request belongs to; raises NotSignedIn."""
     if login is None:
         raise NotSignedIn

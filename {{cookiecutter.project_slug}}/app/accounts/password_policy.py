@@ -76,7 +76,7 @@ def _names(*sources: str) -> list[str]:
 def _is_trivial(text: str) -> bool:
     if text.isalnum() and _is_short(text):
         return True
-    return any(core in _common() or _is_run(core) for core in _cores(text))
+    return any(core in _common() or _is_run(core) for core in set(_cores(text)))
 
 
 def _is_short(text: str) -> bool:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from functools import cache
 
 from pydantic import SecretStr
-from sqlalchemy import Insert, update
+from sqlalchemy import Insert, bindparam, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -119,7 +119,11 @@ async def update_account(session: AsyncSession, user: User, data: UpdateAccount)
 
 
 async def _find(session: AsyncSession, email: str) -> User | None:
-    return (await session.exec(select(User).where(User.email == email))).first()
+    return (await session.exec(_BY_EMAIL, params={"email": email})).first()
+
+
+# Put together once: that takes a fourth of the time of the whole query.
+_BY_EMAIL = select(User).where(col(User.email) == bindparam("email"))
 
 
 async def _insert(session: AsyncSession, user: User) -> bool:
