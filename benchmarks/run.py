@@ -22,6 +22,7 @@ from time import perf_counter
 import uvloop
 
 import jobs
+import mails
 import project
 import registrations
 from server import project as project_folder
@@ -34,6 +35,9 @@ MEASUREMENTS: dict[str, Callable[[bool], Awaitable[list[Row]]]] = {
     "commit-to-start": jobs.commit_to_start,
     "jobs-sqlite": jobs.jobs_sqlite,
     "jobs-postgresql": jobs.jobs_postgresql,
+    "mail-render": mails.mail_render,
+    "mail-rates": mails.mail_rates,
+    "mail-memory": mails.mail_memory,
     "generate": project.generate,
     "import": project.import_time,
     "memory": project.memory,

@@ -4,17 +4,18 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, tuple_
+from sqlalchemy import delete, func, insert, tuple_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.database import Session, utcnow
+from app.database import engine, utcnow
 from app.logging import get_logger
 from app.mail.models import MailLog, MailOutcome
 from app.tasks import current_job
 
 log = get_logger(__name__)
-_being_written: set[asyncio.Task[None]] = set()
+_waiting: dict[asyncio.AbstractEventLoop, list[MailLog]] = {}
+_writing: set[asyncio.Task[None]] = set()
 
 
 def record(entry: MailLog) -> None:
@@ -27,14 +28,19 @@ def record(entry: MailLog) -> None:
         entry.job_id = job.id
         job.on_settle(entry)
         return
-    writing = asyncio.create_task(_write(entry))
-    _being_written.add(writing)
-    writing.add_done_callback(_being_written.discard)
+    loop = asyncio.get_running_loop()
+    if loop in _waiting:
+        _waiting[loop].append(entry)
+        return
+    _waiting[loop] = [entry]
+    writing = asyncio.create_task(_write(loop))
+    _writing.add(writing)
+    writing.add_done_callback(_writing.discard)
 
 
 async def written() -> None:
     """Wait for what `record` has begun: for programs that end after a mail, and for tests."""
-    await asyncio.gather(*_being_written)
+    await asyncio.gather(*_writing)
 
 
 async def list_mail(
@@ -82,10 +88,15 @@ async def prune_mail_log(session: AsyncSession, *, older_than: timedelta) -> int
     return (await session.exec(statement)).rowcount
 
 
-async def _write(entry: MailLog) -> None:
+async def _write(loop: asyncio.AbstractEventLoop) -> None:
+    """Write what waits, and what has come meanwhile, until there is no more."""
     try:
-        async with Session() as session:
-            session.add(entry)
-            await session.commit()
-    except Exception as error:  # the mail itself is out; `sendtestemail` works without tables
+        while entries := _waiting[loop]:
+            _waiting[loop] = []
+            async with engine.begin() as connection:
+                rows = [entry.model_dump() for entry in entries]
+                await connection.execute(insert(MailLog), rows)
+    except Exception as error:  # the mails themselves are out; `sendtestemail` needs no tables
         log.warning("mail log not written", error=type(error).__name__)
+    finally:
+        del _waiting[loop]

@@ -46,3 +46,10 @@ def test_a_class_without_template_or_subject_is_refused_at_its_definition() -> N
 def test_a_subject_that_names_no_field_is_refused_at_the_definition() -> None:
     with pytest.raises(TypeError, match=r"\{amount\}"):
         type("Wrong", (Email,), {"template": "note", "subject": "You owe {amount}"})
+
+
+def test_a_reply_to_that_is_no_address_is_refused_at_the_definition() -> None:
+    with pytest.raises(TypeError, match=r"Wrong\.reply_to"):
+        type(
+            "Wrong", (Email,), {"template": "x", "subject": "x", "reply_to": "a@b.c\r\nBcc: x@y.z"}
+        )

@@ -15,6 +15,7 @@ from app.mail.errors import PermanentMailError, TemporaryMailError
 from app.mail.message import Message, compose
 from app.mail.reading import Letter
 from app.mail.transports import transport_for
+from app.mail.transports.smtp import Smtp
 from tests.mail.emails import NoteEmail
 from tests.mail.smtp_server import SmtpServer, running
 
@@ -229,3 +230,13 @@ def test_fastapi_mail_is_imported_by_nothing_but_a_message_that_leaves() -> None
     code = "import sys, app.mail, app.mail.rendering; print('fastapi_mail' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+async def test_fastapi_mails_recorder_sees_what_was_sent() -> None:
+    async with running(SmtpServer()) as server:
+        to = Smtp("127.0.0.1", server.port, "", "", "none")
+        mailer = smtp.Mailer(smtp._config(to, domain="example.com"))
+        with mailer.record_messages() as recorded:
+            await mailer.post(note(name="Zoë"))
+    [message] = recorded
+    assert str(message["Subject"]).startswith("Zoë, a note")
