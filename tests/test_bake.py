@@ -35,6 +35,7 @@ def test_the_top_level_is_what_the_readme_promises(project: Path) -> None:
         "app",
         "compose.yaml",
         "deploy",
+        "docs",
         "migrations",
         "pyproject.toml",
         "tests",
