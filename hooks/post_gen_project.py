@@ -23,6 +23,31 @@ def remove_caches() -> None:
         shutil.rmtree(cache)
 
 
+def keep_one_engine() -> None:
+    """Remove the files and dependencies of the engines that were not chosen."""
+    chosen = ANSWERS["task_engine"]
+    engines = {"celery", "dramatiq", "rq"}
+    unwanted = [
+        pattern.format(engine)
+        for engine in engines - {chosen}
+        for pattern in ("app/tasks/engines/{}*.py", "tests/services/test_{}*.py")
+    ]
+    if chosen not in engines:
+        unwanted += ["app/tasks/loop.py", "app/tasks/publisher.py"]
+        unwanted += ["tests/tasks/test_publisher.py", "tests/services/contract.py"]
+    for path in [path for pattern in unwanted for path in Path().glob(pattern)]:
+        path.unlink()
+    pyproject = Path("pyproject.toml")
+    lines = pyproject.read_text(encoding="utf-8").splitlines(keepends=True)
+    marked = [(line, re.search(r"  # task_engine = (\w+)(: )?", line)) for line in lines]
+    kept = [
+        line.replace(mark[0], "  # " if mark[2] else "") if mark else line
+        for line, mark in marked
+        if not mark or mark[1] == chosen
+    ]
+    pyproject.write_text("".join(kept), encoding="utf-8")
+
+
 def write_env() -> None:
     """Copy `.env.example` with fresh secrets, for its owner's eyes only; an older `.env` stays."""
     example = Path(".env.example").read_text(encoding="utf-8")
@@ -90,6 +115,7 @@ def next_commands() -> str:
 
 if __name__ == "__main__":
     remove_caches()
+    keep_one_engine()
     write_env()
     first_commit()
     print(next_commands())

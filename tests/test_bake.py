@@ -1,5 +1,6 @@
 """What lies in a new project's folder."""
 
+import re
 import shutil
 import tomllib
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from conftest import APP, Bakery, succeed
 
 VERBATIM = ["app", "migrations", "tests"]
+ENGINES = {"celery", "dramatiq", "rq"}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -42,12 +44,47 @@ def test_the_top_level_is_what_the_readme_promises(project: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("folder", VERBATIM)
-def test_code_is_copied_byte_for_byte(template: Path, bakery: Bakery, folder: str) -> None:
-    copied = contents(bakery.bake() / folder)
+def code_of(template: Path, engine: str) -> dict[str, bytes]:
+    """The code as the template has it, without the engines that were not chosen."""
+    others = rf"(engines/|services/test_)({'|'.join(ENGINES - {engine})})"
+    return {
+        path: text
+        for path, text in contents(template / APP).items()
+        if path.split("/")[0] in VERBATIM and not re.search(others, path)
+    }
 
-    assert copied
-    assert copied == contents(template / APP / folder)
+
+@pytest.mark.parametrize("engine", sorted(ENGINES))
+def test_code_is_copied_byte_for_byte(template: Path, bakery: Bakery, engine: str) -> None:
+    project = bakery.bake(task_engine=engine)
+    expected = code_of(template, engine)
+    copied = {
+        path: text for path, text in contents(project).items() if path.split("/")[0] in VERBATIM
+    }
+
+    assert any(path == f"app/tasks/engines/{engine}.py" for path in copied)
+    assert copied == expected
+
+
+def test_a_project_without_engines_has_nothing_of_theirs(bakery: Bakery) -> None:
+    project = bakery.bake(task_engine="inprocess")
+    code = [path for path in contents(project) if path.endswith(".py")]
+
+    assert not [path for path in code if re.search("|".join([*ENGINES, "publisher", "loop"]), path)]
+    assert not ENGINES & set(re.findall(r"[a-z]+", (project / "pyproject.toml").read_text()))
+
+
+@pytest.mark.parametrize("engine", sorted(ENGINES))
+def test_only_the_chosen_engine_is_a_dependency(bakery: Bakery, engine: str) -> None:
+    pyproject = (bakery.bake(task_engine=engine) / "pyproject.toml").read_text()
+
+    assert ENGINES & set(re.findall(r"[a-z]+", pyproject)) == {engine}
+    assert "task_engine" not in pyproject
+
+
+@pytest.mark.parametrize("engine", [*sorted(ENGINES), "inprocess"])
+def test_the_first_run_needs_no_broker_whatever_the_engine(bakery: Bakery, engine: str) -> None:
+    assert "\n# TASKS_ENGINE=inprocess\n" in (bakery.bake(task_engine=engine) / ".env").read_text()
 
 
 def test_nothing_is_left_unrendered(project: Path) -> None:
@@ -73,8 +110,8 @@ def test_only_a_handful_of_files_is_rendered(template: Path) -> None:
 def test_the_options_of_one_bake_do_not_reach_the_code(template: Path, bakery: Bakery) -> None:
     project = bakery.bake(license="Proprietary", python_version="3.13", project_name="Other")
 
-    for folder in VERBATIM:
-        assert contents(project / folder) == contents(template / APP / folder)
+    for path, text in code_of(template, "celery").items():
+        assert (project / path).read_bytes() == text
 
 
 @pytest.mark.parametrize(

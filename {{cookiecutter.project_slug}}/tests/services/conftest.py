@@ -1,5 +1,6 @@
 """Servers that are started when the first test asks for them, and the project's commands."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -94,6 +95,9 @@ def use(monkeypatch: pytest.MonkeyPatch, manage: Manage) -> Iterator[Callable[[s
         monkeypatch.setattr(settings, "broker_url", broker_url)
         manage.environment |= {"TASKS_ENGINE": engine, "BROKER_URL": broker_url}
         engines.current.cache_clear()
+        for name in [*sys.modules]:  # what an engine's own library reads when it is imported
+            if name.startswith(f"{engines.__name__}.{engine}"):
+                del sys.modules[name]
 
     yield use
     engines.current.cache_clear()

@@ -119,6 +119,7 @@ class Manage:
 
 
 if __name__ == "__main__":
+    import tests.services.jobs
     import tests.tasks.jobs  # noqa: F401
     from app.cli import main
 
