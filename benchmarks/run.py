@@ -38,6 +38,7 @@ MEASUREMENTS: dict[str, Callable[[bool], Awaitable[list[Row]]]] = {
     "mail-render": mails.mail_render,
     "mail-rates": mails.mail_rates,
     "mail-memory": mails.mail_memory,
+    "jobs-beside-finished": jobs.beside_finished,
     "generate": project.generate,
     "import": project.import_time,
     "memory": project.memory,

@@ -7,7 +7,16 @@ from datetime import timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, cast, delete, or_, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    cast,
+    delete,
+    literal_column,
+    or_,
+    tuple_,
+    update,
+)
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -47,7 +56,8 @@ async def list_jobs(
     newest_first = col(Job.created_at).desc(), col(Job.id).desc()
     statement = select(Job).order_by(*newest_first).limit(limit)
     if status:
-        statement = statement.where(Job.status == status)
+        # Written into the SQL: with a parameter the index of failed jobs would not be used.
+        statement = statement.where(col(Job.status) == literal_column(f"'{JobStatus(status)}'"))
     if task:
         statement = statement.where(col(Job.task).endswith(task, autoescape=True))
     if queue:

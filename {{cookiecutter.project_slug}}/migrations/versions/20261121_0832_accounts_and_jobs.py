@@ -45,9 +45,33 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_jobs_created_at"), ["created_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_jobs_finished_at"), ["finished_at"], unique=False)
         batch_op.create_index(
-            "ix_jobs_status_rank_run_after", ["status", "rank", "run_after"], unique=False
+            "ix_jobs_ready",
+            ["rank", "run_after"],
+            unique=False,
+            sqlite_where=sa.text("status = 'ready'"),
+            postgresql_where=sa.text("status = 'ready'"),
+        )
+        batch_op.create_index(
+            "ix_jobs_running",
+            ["lease_expires_at"],
+            unique=False,
+            sqlite_where=sa.text("status = 'running'"),
+            postgresql_where=sa.text("status = 'running'"),
+        )
+        batch_op.create_index(
+            "ix_jobs_failed",
+            ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("status = 'failed'"),
+            postgresql_where=sa.text("status = 'failed'"),
+        )
+        batch_op.create_index(
+            "ix_jobs_finished_at",
+            ["finished_at"],
+            unique=False,
+            sqlite_where=sa.text("finished_at IS NOT NULL"),
+            postgresql_where=sa.text("finished_at IS NOT NULL"),
         )
 
     op.create_table(
@@ -145,8 +169,10 @@ def downgrade() -> None:
 
     op.drop_table("mail_log")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.drop_index("ix_jobs_status_rank_run_after")
-        batch_op.drop_index(batch_op.f("ix_jobs_finished_at"))
+        batch_op.drop_index("ix_jobs_ready")
+        batch_op.drop_index("ix_jobs_running")
+        batch_op.drop_index("ix_jobs_failed")
+        batch_op.drop_index("ix_jobs_finished_at")
         batch_op.drop_index(batch_op.f("ix_jobs_created_at"))
 
     op.drop_table("jobs")
