@@ -146,16 +146,15 @@ def sendtestemail(
 
     from app.database import engine
     from app.logging import configure_logging
-    from app.mail import send
+    from app.mail import close, send
     from app.mail.emails import DeliveryTestEmail
-    from app.mail.log import written
     from app.settings import settings
 
     async def send_and_log() -> str:
         try:
             return await send(DeliveryTestEmail(to=address))
         finally:
-            await written()
+            await close()
             await engine.dispose()
 
     configure_logging()

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from app import mail
 from app.database import engine
 from app.discovery import modules
 from app.logging import configure_logging
-from app.mail import log as mail_log
 from app.settings import settings
 from app.tasks import engines
 from app.tasks.background import BackgroundMiddleware, BackgroundRunner
@@ -30,7 +30,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         await asyncio.gather(tasks.stop(), app.state.background.stop(settings.shutdown_timeout))
     finally:
-        await mail_log.written()
+        await mail.close()
         await engine.dispose()
 
 

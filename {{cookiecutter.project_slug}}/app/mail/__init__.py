@@ -2,6 +2,6 @@
 
 from app.mail.attachments import Attachment
 from app.mail.email import Email
-from app.mail.sending import send
+from app.mail.sending import close, send
 
-__all__ = ["Attachment", "Email", "send"]
+__all__ = ["Attachment", "Email", "close", "send"]

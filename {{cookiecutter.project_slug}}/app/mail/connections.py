@@ -144,7 +144,8 @@ async def _quit(connection: Connection) -> None:
 async def _close_at_the_end(connections: Connections) -> AsyncGenerator[None]:
     """asyncio closes asynchronous generators that are under way before it ends a loop.
 
-    So `asyncio.run`, uvicorn and all other runners close the connections, and know nothing of it.
+    So whatever runs a loop closes the connections, and knows nothing of them. Only uvicorn ends
+    its process before its loop: there `sending.close` does it.
     """
     try:
         while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from hashlib import sha256
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -9,7 +10,7 @@ from uuid import uuid4
 from app.logging import get_logger
 from app.mail.email import Email
 from app.mail.errors import PermanentMailError
-from app.mail.log import record
+from app.mail.log import record, written
 from app.mail.models import MailLog, MailOutcome
 from app.mail.transports import Transport, transport_for
 from app.settings import settings
@@ -55,6 +56,13 @@ async def send(email: Email) -> str:
     _record(email, message, MailOutcome.SENT, answer)
     log.info("mail sent", email=type(email).__name__, message_id=message.message_id)
     return message.message_id
+
+
+async def close() -> None:
+    """Before a process ends: finish the log, and say goodbye to mail servers."""
+    await written()
+    if smtp := sys.modules.get("app.mail.smtp"):  # else nothing was sent that way
+        await smtp.close()
 
 
 def _record(email: Email, message: Message, outcome: MailOutcome, answer: str) -> None:

@@ -46,6 +46,10 @@ class Mailer(FastMail):
             email_dispatched.send(message_from_bytes(message.raw, policy=POLICY))
         return answer
 
+    async def close(self) -> None:
+        """Say goodbye on the connections that rest."""
+        await self._connections.close()
+
     async def _connect(self) -> SMTP:
         """FastMail's connection, with TLS and login. Whatever fails here may pass, a wrong
         password of ours included.
@@ -73,6 +77,12 @@ async def deliver(message: Message, server: Smtp) -> str:
         )
         verdict = PermanentMailError if final else TemporaryMailError
         raise verdict(_words(error)) from None  # a traceback would tell what `_words` keeps back
+
+
+async def close() -> None:
+    """Say goodbye to all servers that this event loop has connections to."""
+    loop = asyncio.get_running_loop()
+    await asyncio.gather(*(mailer.close() for key, mailer in _mailers.items() if key[0] is loop))
 
 
 _mailers: dict[tuple[asyncio.AbstractEventLoop, Smtp, str], Mailer] = {}

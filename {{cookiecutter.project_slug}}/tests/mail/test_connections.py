@@ -14,6 +14,7 @@ from app.mail.errors import PermanentMailError, TemporaryMailError
 from app.mail.message import compose
 from app.mail.transports import Transport, transport_for
 from app.mail.transports.smtp import Smtp
+from app.main import app
 from tests.mail.emails import NoteEmail
 from tests.mail.smtp_server import SmtpServer, running
 
@@ -192,6 +193,12 @@ async def test_tls_and_login_are_done_once(server_tls: ssl.SSLContext) -> None:
         await send(transport_for(f"smtp://app:p%40ss%3A%2F%23@127.0.0.1:{server.port}"), 3)
     assert server.over_tls == [True] * 3
     assert len(server.logins) == 1
+
+
+async def test_a_web_server_that_stops_says_goodbye() -> None:
+    async with listening(server := Dialogue()) as transport, app.router.lifespan_context(app):
+        await send(transport)
+    assert server.heard[0][-1] == "QUIT"
 
 
 def test_the_end_of_an_event_loop_says_goodbye_to_the_server() -> None:
