@@ -81,7 +81,7 @@ def ours(port: int) -> Send:
 
 def stock(port: int, folder: Path) -> Send:
     """FastMail with the same templates and data, as documented; it inlines nothing."""
-    for templates in folders("templates"):
+    for templates in filter(Path.is_dir, folders("templates")):
         shutil.copytree(templates, folder, dirs_exist_ok=True)
     mailer = FastMail(_config(port, folder))
 
