@@ -253,13 +253,13 @@ async def test_worker_and_scheduler_run_until_sigterm(
     processes = [
         await asyncio.to_thread(
             Popen,
-            [sys.executable, "-m", "app.cli", name],
+            [sys.executable, "-m", "app.cli", *command],
             cwd=ROOT,
             env=os.environ | {"LOG_LEVEL": "INFO"},
             stderr=PIPE,
             text=True,
         )
-        for name in ("worker", "scheduler")
+        for command in (["worker", "--with-scheduler"], ["scheduler"])
     ]
 
     async def finished() -> bool:
@@ -271,10 +271,11 @@ async def test_worker_and_scheduler_run_until_sigterm(
         await until(finished)
         for process in processes:
             assert process.stderr
-            await asyncio.to_thread(wait_for, "started", process.stderr)
+            await asyncio.to_thread(wait_for, "scheduler started", process.stderr)
             process.send_signal(signal.SIGTERM)
-            await asyncio.to_thread(process.communicate)
+            _, log_of_the_end = await asyncio.to_thread(process.communicate)
             assert process.returncode == 0
+            assert "scheduler stopped" in log_of_the_end
     finally:
         for process in processes:
             process.kill()
