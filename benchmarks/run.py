@@ -21,6 +21,7 @@ from time import perf_counter
 
 import uvloop
 
+import brokers
 import jobs
 import mails
 import project
@@ -39,6 +40,8 @@ MEASUREMENTS: dict[str, Callable[[bool], Awaitable[list[Row]]]] = {
     "mail-rates": mails.mail_rates,
     "mail-memory": mails.mail_memory,
     "jobs-beside-finished": jobs.beside_finished,
+    "celery": brokers.celery,
+    "enqueueing": brokers.enqueueing,
     "generate": project.generate,
     "import": project.import_time,
     "memory": project.memory,

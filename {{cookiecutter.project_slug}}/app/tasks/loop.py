@@ -97,15 +97,14 @@ def run_job(job_id: str) -> None:
     start().run_job(UUID(job_id))
 
 
-def stop(at_end: Callable[[], None] | None = None) -> bool:
+def stop(at_end: Callable[[], None] | None = None) -> None:
     """Begin to stop the loop of this process: what runs is finished or handed back.
 
-    at_end: called in the loop's thread once that is done. Returns False if there is no loop.
+    at_end: called in the loop's thread once that is done.
     """
     if _loop:
-        _loop.at_end = at_end
+        _loop.at_end = at_end or _loop.at_end
         _loop.stop()
-    return bool(_loop)
 
 
 def join() -> None:

@@ -10,11 +10,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app import migrations
 from app.database import Session
 from app.settings import settings
-from app.tasks import statistics
+from app.tasks import engines, statistics
+from app.tasks.threads import in_thread
 
 router = APIRouter(include_in_schema=False)
 
-_PATIENCE = 3  # seconds to wait for the database
+_PATIENCE = 3  # seconds to wait for the database, and for the broker
 _SECOND = timedelta(seconds=1)
 
 
@@ -33,6 +34,8 @@ async def ready(response: Response) -> dict[str, str | dict[str, str]]:
     is_ready = all(answer == "ok" for answer in checks.values())
     if not is_ready:
         response.status_code = 503
+    if engines.current().brokered:
+        checks["broker"] = await _broker()
     return {"status": "ok" if is_ready else "unavailable", "checks": checks}
 
 
@@ -45,6 +48,18 @@ async def _checks() -> dict[str, str]:
             return {"database": "ok", "migrations": "ok", "queue": await _queue(session)}
     except (SQLAlchemyError, OSError) as error:  # TimeoutError is an OSError
         return {"database": type(error).__name__, "migrations": "unknown", "queue": "unknown"}
+
+
+async def _broker() -> str:
+    """Told, but no reason to turn requests away: what they promise is kept in the table.
+    If the broker stays away, jobs become late, and that is one.
+    """
+    try:
+        async with timeout(_PATIENCE):
+            await in_thread(engines.current().ping)
+    except Exception as error:  # whatever the broker's client raises
+        return type(error).__name__
+    return "ok"
 
 
 async def _queue(session: AsyncSession) -> str:

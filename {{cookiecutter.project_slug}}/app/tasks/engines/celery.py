@@ -60,9 +60,13 @@ class Engine:
             connection.ensure_connection(max_retries=0)
 
     def work(self, *, concurrency: int) -> None:
-        options = ["--without-mingle", "--without-gossip", f"--concurrency={concurrency}"]
-        name = f"--hostname=worker-{os.getpid()}@%h"
-        celery_app.worker_main(["--quiet", "worker", name, *options])
+        """In threads: jobs wait for mail servers and databases, so one process runs many on its
+        event loop, claims them together, and needs the memory of one. For tasks that compute
+        or crash there is Celery's own command with the prefork pool.
+        """
+        pool = ["--pool=threads", f"--concurrency={concurrency}"]
+        quietly = [f"--hostname=worker-{os.getpid()}@%h", "--without-mingle", "--without-gossip"]
+        celery_app.worker_main(["--quiet", "worker", *pool, *quietly])
 
 
 def _connection() -> Connection:
@@ -125,6 +129,8 @@ class JobTask(CeleryTask[[str], None]):
         self.name = name
 
     def run(self, job_id: str) -> None:
+        if current_process().name != "MainProcess":
+            signal.signal(signal.SIGTERM, _leave)
         try:
             loop.run_job(job_id)
         except loop.Stopping:
@@ -180,15 +186,16 @@ def _start_in_the_main_process(sender: Any, **_: Any) -> None:
 def _start_in_a_process(**_: Any) -> None:
     """In a child of the prefork pool, or for the solo pool, which has no children."""
     loop.start()
-    if current_process().name != "MainProcess":
-        signal.signal(signal.SIGTERM, _leave)
 
 
 def _leave(*_: object) -> None:
-    """At SIGTERM: finish or hand back, tell the parent, then end."""
+    """At SIGTERM in a child of the prefork pool: finish or hand back, tell the parent, then end.
+
+    A second one, as when the signal goes to the whole group, changes nothing. It is set up by
+    the first job, because billiard puts its own handler (end at once) in place after the start.
+    """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if not loop.stop(at_end=_end):
-        raise SystemExit
+    loop.stop(at_end=_end)
 
 
 def _end() -> None:

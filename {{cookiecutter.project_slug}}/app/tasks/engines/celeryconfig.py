@@ -3,9 +3,10 @@
 Their names and units are Celery's: https://docs.celeryq.dev/en/stable/userguide/configuration.html
 """
 
+import socket
 import ssl
 
-from app.settings import VAR, settings
+from app.settings import settings
 
 broker_url = settings.broker_url
 is_redis = (broker_url or "").startswith("redis")
@@ -55,7 +56,11 @@ else:
     broker_transport_options = {
         "max_retries": 0,
         # The threads pool has no heartbeats. The kernel asks instead: dead after 25 s.
-        "socket_settings": {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3},
+        "socket_settings": {
+            getattr(socket, option): value
+            for option, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+            if hasattr(socket, option)  # Linux has them
+        },
     }
 # TLS: the server must prove its name; by itself, kombu would believe anybody.
 broker_use_ssl: dict[str, object]
@@ -65,10 +70,8 @@ elif (broker_url or "").startswith("amqps"):
     broker_use_ssl = {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None}
 
 # --- Workers ---
-# Jobs wait for mail servers and databases, so one process runs many on its event loop, claims
-# them together, and needs the memory of one. `--pool prefork` for tasks that compute.
-worker_pool = "threads"
-worker_concurrency = settings.tasks_concurrency
+# Pool and concurrency: Celery's own defaults (prefork, a process for each core) for those who run
+# `celery worker`; see celery.Engine.work for `manage worker`.
 # A message that waits in a busy worker is one that an idle worker does not get.
 worker_prefetch_multiplier = 1
 # Time limits: none of Celery's. A task's `timeout` ends its attempt without killing a process.
@@ -81,5 +84,6 @@ worker_soft_shutdown_timeout = settings.shutdown_timeout.total_seconds()
 worker_hijack_root_logger = False
 worker_redirect_stdouts = False
 
-# --- Beat: of your own `beat_schedule` only; @periodic needs no file. ---
-beat_schedule_filename = str(VAR / "celerybeat-schedule")
+# --- Beat ---
+# It keeps your own `beat_schedule`, without a file: containers lose theirs. @periodic needs none.
+beat_scheduler = "celery.beat:Scheduler"

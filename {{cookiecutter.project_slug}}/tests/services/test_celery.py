@@ -1,0 +1,238 @@
+"""Celery keeps what an engine has to keep: over both brokers, in every pool."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from httpx2 import AsyncClient
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.database import Session
+from app.tasks import Job, JobStatus
+from tests.services.contract import BrokeredEngine, finished, read
+from tests.services.jobs import hanging_at_first
+from tests.services.processes import Command, Manage
+from tests.services.servers import RabbitMQ, Redis
+from tests.tasks import jobs
+from tests.tasks.conftest import until
+
+pytestmark = pytest.mark.service
+
+CELERY = [sys.executable, "-m", "celery", "-A", "tests.services.celery_app"]
+
+
+def forget_the_app() -> None:
+    """Celery's settings are read when its app is imported; the next test has another broker."""
+    for name in ("celery", "celeryconfig"):
+        sys.modules.pop(f"app.tasks.engines.{name}", None)
+
+
+class CeleryEngine(BrokeredEngine):
+    engine = "celery"
+
+    async def test_what_vanishes_in_a_black_hole_runs_when_it_ends(
+        self, session: AsyncSession, manage: Manage, broker: Redis | RabbitMQ, tmp_path: Path
+    ) -> None:
+        with broker.black_hole():
+            job = await jobs.trace.enqueue(session, str(tmp_path / "log"), "done")
+            await session.commit()
+        manage.worker("--with-scheduler")
+        await finished(job)
+        assert jobs.lines(tmp_path / "log") == ["done"]
+
+
+class TestCeleryOverRedis(CeleryEngine):
+    @pytest.fixture
+    def broker(self, redis: Redis) -> Redis:
+        forget_the_app()
+        return redis
+
+
+class TestCeleryOverRabbitMQ(CeleryEngine):
+    @pytest.fixture
+    def broker(self, rabbitmq: RabbitMQ) -> RabbitMQ:
+        forget_the_app()
+        return rabbitmq
+
+
+@pytest.fixture
+def over_redis(redis: Redis, use: Callable[[str, str], None], manage: Manage) -> None:
+    forget_the_app()
+    manage.environment |= {"TASKS_LEASE": "1", "TASKS_REPUBLISH_AFTER": "1", "LOG_LEVEL": "INFO"}
+    use("celery", redis.url)
+
+
+@pytest.fixture
+def celery(over_redis: None, manage: Manage) -> Callable[..., Command]:
+    """Celery's own command, with a project's app."""
+
+    def celery(*arguments: str, **environment: str) -> Command:
+        return manage.run(*CELERY, *arguments, **environment)
+
+    return celery
+
+
+@pytest.mark.parametrize("pool", ["prefork", "solo", "threads"])
+async def test_each_pool_runs_jobs_one_after_another_on_one_loop(
+    pool: str, celery: Callable[..., Command], session: AsyncSession, tmp_path: Path
+) -> None:
+    worker = celery("worker", "--pool", pool, "--concurrency", "1")
+    made = [await jobs.trace.enqueue(session, str(tmp_path / "log"), str(n)) for n in range(3)]
+    await session.commit()
+    for job in made:
+        assert (await finished(job)).status == JobStatus.SUCCESSFUL
+    assert jobs.lines(tmp_path / "log") == ["0", "1", "2"]
+    assert worker.stop() == 0
+
+
+@pytest.mark.parametrize("pool", ["prefork", "solo", "threads"])
+async def test_sigterm_hands_back_what_no_pool_would_finish_in_time(
+    pool: str, celery: Callable[..., Command], session: AsyncSession, tmp_path: Path
+) -> None:
+    worker = celery("worker", "--pool", pool, "--concurrency", "1", SHUTDOWN_TIMEOUT="0.2")
+    job = await jobs.slow.enqueue(session, str(tmp_path / "log"), 60)
+    await session.commit()
+    await until(lambda: jobs.lines(tmp_path / "log") == ["begun"])
+    assert worker.stop() == 0, worker.output
+    assert ((row := await read(job)).status, row.attempts) == (JobStatus.READY, 0)
+
+
+async def test_sigterm_to_a_whole_group_of_processes_loses_no_attempt(
+    celery: Callable[..., Command], session: AsyncSession, tmp_path: Path
+) -> None:
+    """As `timeout`, honcho and systemd's KillMode=control-group send it."""
+    worker = celery("worker", "--pool", "prefork", "--concurrency", "1", SHUTDOWN_TIMEOUT="0.2")
+    job = await jobs.slow.enqueue(session, str(tmp_path / "log"), 60)
+    await session.commit()
+    await until(lambda: jobs.lines(tmp_path / "log") == ["begun"])
+    os.killpg(worker.pid, signal.SIGTERM)
+    assert worker.wait() == 0, worker.output
+    assert ((row := await read(job)).status, row.attempts) == (JobStatus.READY, 0)
+
+
+async def test_the_job_of_a_killed_child_runs_again_in_another(
+    celery: Callable[..., Command], session: AsyncSession, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    worker = celery("worker", "--pool", "prefork", "--concurrency", "1")
+    job = await hanging_at_first.enqueue(session, str(log))
+    await session.commit()
+    await until(lambda: jobs.lines(log) == ["attempt 1"])
+    for child in psutil.Process(worker.pid).children():
+        child.kill()
+    assert (await finished(job)).status == JobStatus.SUCCESSFUL
+    assert jobs.lines(log) == ["attempt 1", "attempt 2"]
+
+
+async def test_a_child_that_is_told_to_end_hands_its_job_to_the_next(
+    celery: Callable[..., Command], session: AsyncSession, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    options = ["--pool", "prefork", "--concurrency", "1"]
+    worker = celery("worker", *options, SHUTDOWN_TIMEOUT="0.2")
+    job = await jobs.slow.enqueue(session, str(log), 60)
+    await session.commit()
+    await until(lambda: jobs.lines(log) == ["begun"])
+    [child] = psutil.Process(worker.pid).children()
+    child.terminate()
+    await until(lambda: jobs.lines(log) == ["begun", "begun"])
+    assert (await read(job)).attempts == 1
+
+
+async def test_a_web_server_killed_between_commit_and_message_loses_nothing(
+    over_redis: None, manage: Manage, session: AsyncSession, tmp_path: Path
+) -> None:
+    script = f"""
+import asyncio, os, signal
+from app.database import Session
+from app.tasks.publisher import Publisher
+from tests.tasks import jobs
+
+Publisher.submit = lambda self, jobs: os.kill(os.getpid(), signal.SIGKILL)
+
+async def main():
+    async with Session() as session:
+        await jobs.trace.enqueue(session, {str(tmp_path / "log")!r}, "done")
+        await session.commit()
+
+asyncio.run(main())
+"""
+    assert manage.run(sys.executable, "-c", script).wait() == -signal.SIGKILL
+    manage.worker()
+    job = (await session.exec(select(Job))).one()
+    assert (await finished(job)).status == JobStatus.SUCCESSFUL
+
+
+async def test_tasks_of_ones_own_and_celerys_commands_work_beside_the_jobs(
+    celery: Callable[..., Command], tmp_path: Path
+) -> None:
+    worker = celery("worker")
+    worker.until_it_says("ready.")
+    registered = celery("inspect", "registered")
+    assert registered.wait() == 0, registered.output
+    assert "app.accounts.tasks.send_welcome_email" in registered.output
+    assert "tests.services.celery_app.plain" in registered.output
+    queues = celery("inspect", "active_queues")
+    assert queues.wait() == 0
+    assert "'name': 'mail'" in queues.output
+    call = celery("call", "tests.services.celery_app.plain", "--args", f'["{tmp_path / "log"}"]')
+    assert call.wait() == 0, call.output
+    await until(lambda: jobs.lines(tmp_path / "log") == ["plain"])
+
+
+async def test_beat_and_a_scheduler_together_run_each_tick_once(
+    celery: Callable[..., Command], manage: Manage, tmp_path: Path
+) -> None:
+    async def ticks() -> list[str]:
+        async with Session() as session:
+            statement = select(Job.key).where(col(Job.key).contains("tick")).order_by(col(Job.key))
+            return [key or "" for key in await session.exec(statement)]
+
+    async def ticked(times: int) -> bool:
+        return len(await ticks()) >= times
+
+    beat = celery("beat")
+    scheduler = manage.run(sys.executable, "-m", "tests.services.celery_app")
+    for process in (beat, scheduler):
+        process.until_it_says("scheduler started")
+    await until(lambda: ticked(3))
+    scheduler.kill()
+    await until(lambda: ticked(5))
+    assert beat.stop() == 0, beat.output
+    assert len(set(await ticks())) == len(await ticks())
+
+
+async def test_readiness_tells_of_a_broker_that_is_away_and_needs_none(
+    over_redis: None, client: AsyncClient, redis: Redis
+) -> None:
+    async def broker() -> tuple[int, str]:
+        response = await client.get("/readyz")
+        return response.status_code, response.json()["checks"]["broker"]
+
+    assert await broker() == (200, "ok")
+    redis.kill()
+    assert await broker() == (200, "OperationalError")
+    redis.start()
+    with redis.black_hole():
+        assert await broker() == (200, "OperationalError")
+
+
+def test_celery_is_imported_only_where_it_is_the_engine() -> None:
+    script = "import sys, app.main, app.tasks.schedule; print('celery' in sys.modules)"
+    environment = {**os.environ, "TASKS_ENGINE": "inprocess"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
+
+
+async def test_logs_of_celery_are_json_in_production(celery: Callable[..., Command]) -> None:
+    worker = celery("--quiet", "worker", ENVIRONMENT="production", BASE_URL="https://example.com")
+    worker.until_it_says('ready.", "')
+    assert '"logger": "celery.apps.worker"' in worker.output
