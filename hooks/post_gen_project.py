@@ -30,7 +30,7 @@ def keep_one_engine() -> None:
     unwanted = [
         pattern.format(engine)
         for engine in engines - {chosen}
-        for pattern in ("app/tasks/engines/{}*.py", "tests/services/test_{}*.py")
+        for pattern in ("app/tasks/engines/{}*.py", "tests/services/*{}*.py")
     ]
     if chosen not in engines:
         unwanted += ["app/tasks/loop.py", "app/tasks/publisher.py"]

@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.database import Session
 from app.tasks import Job, JobStatus
-from tests.services.contract import BrokeredEngine, finished, read
+from tests.services.contract import BrokeredEngine, Delivery, finished, read
 from tests.services.jobs import hanging_at_first
 from tests.services.processes import Command, Manage
 from tests.services.servers import RabbitMQ, Redis
@@ -33,11 +33,16 @@ def forget_the_app() -> None:
         sys.modules.pop(f"app.tasks.engines.{name}", None)
 
 
-class CeleryEngine(BrokeredEngine):
+class TestCeleryOverRedis(BrokeredEngine):
     engine = "celery"
 
+    @pytest.fixture
+    def broker(self, redis: Redis) -> Redis:
+        forget_the_app()
+        return redis
+
     async def test_what_vanishes_in_a_black_hole_runs_when_it_ends(
-        self, session: AsyncSession, manage: Manage, broker: Redis | RabbitMQ, tmp_path: Path
+        self, session: AsyncSession, manage: Manage, broker: Redis, tmp_path: Path
     ) -> None:
         with broker.black_hole():
             job = await jobs.trace.enqueue(session, str(tmp_path / "log"), "done")
@@ -46,15 +51,27 @@ class CeleryEngine(BrokeredEngine):
         await finished(job)
         assert jobs.lines(tmp_path / "log") == ["done"]
 
+    async def test_a_worker_with_running_jobs_outlives_its_broker(
+        self, session: AsyncSession, manage: Manage, broker: Redis, tmp_path: Path
+    ) -> None:
+        log = tmp_path / "log"
+        worker = manage.worker("--concurrency", "2")
+        running = await jobs.slow.enqueue(session, str(log), 1)
+        await session.commit()
+        await until(lambda: jobs.lines(log) == ["begun"])
+        broker.kill()
+        worker.until_it_says("Connection to broker lost")
+        await finished(running)
+        broker.start()
+        after = await jobs.trace.enqueue(session, str(log), "after")
+        await session.commit()
+        await finished(after)
+        assert jobs.lines(log) == ["begun", "finished", "after"]
 
-class TestCeleryOverRedis(CeleryEngine):
-    @pytest.fixture
-    def broker(self, redis: Redis) -> Redis:
-        forget_the_app()
-        return redis
 
+class TestCeleryOverRabbitMQ(Delivery):
+    engine = "celery"
 
-class TestCeleryOverRabbitMQ(CeleryEngine):
     @pytest.fixture
     def broker(self, rabbitmq: RabbitMQ) -> RabbitMQ:
         forget_the_app()

@@ -21,7 +21,6 @@ from billiard.process import active_children, current_process
 from celery import Celery, signals
 from celery import Task as CeleryTask
 from celery.concurrency.thread import TaskPool as ThreadPool
-from celery.exceptions import Reject
 from kombu import Connection
 
 from app.database import utcnow
@@ -119,11 +118,16 @@ def _disconnect() -> None:
 
 
 class JobTask(CeleryTask[[str], None]):
-    """A @task as Celery sees it. A message that comes twice, or too late, does nothing."""
+    """A @task as Celery sees it. A message that comes twice, or too late, does nothing.
 
-    acks_late = True
-    reject_on_worker_lost = True
+    It is acknowledged when the job begins: from then on the table looks after it. (Late
+    acknowledgement would add nothing, and Celery 5.7 ends a worker with an AttributeError
+    when Redis goes away while a message is unacknowledged.)
+    """
+
+    acks_late = False
     ignore_result = True
+    max_retries = None
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -133,8 +137,8 @@ class JobTask(CeleryTask[[str], None]):
             signal.signal(signal.SIGTERM, _leave)
         try:
             loop.run_job(job_id)
-        except loop.Stopping:
-            raise Reject("this worker stops", requeue=True) from None
+        except loop.Stopping:  # for another worker
+            raise self.retry(countdown=0) from None
 
 
 @signals.import_modules.connect

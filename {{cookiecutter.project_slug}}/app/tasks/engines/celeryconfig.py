@@ -37,7 +37,7 @@ broker_connection_timeout = CONNECT
 # A worker that starts before its broker, or outlives it, waits for it, however long.
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
-# RabbitMQ, prefork pool: a connection whose packets vanish is noticed within a minute.
+# RabbitMQ: a connection whose packets vanish is noticed within a minute.
 broker_heartbeat = 30
 broker_transport_options: dict[str, object]
 if is_redis:
@@ -55,7 +55,7 @@ if is_redis:
 else:
     broker_transport_options = {
         "max_retries": 0,
-        # The threads pool has no heartbeats. The kernel asks instead: dead after 25 s.
+        # The kernel asks, too, whether the other side is alive: dead after 25 s.
         "socket_settings": {
             getattr(socket, option): value
             for option, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
@@ -74,6 +74,7 @@ elif (broker_url or "").startswith("amqps"):
 # `celery worker`; see celery.Engine.work for `manage worker`.
 # A message that waits in a busy worker is one that an idle worker does not get.
 worker_prefetch_multiplier = 1
+worker_disable_prefetch = is_redis  # not even one
 # Time limits: none of Celery's. A task's `timeout` ends its attempt without killing a process.
 # When the connection breaks, jobs go on: their results go to the table, not to the broker.
 worker_cancel_long_running_tasks_on_connection_loss = False
