@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from configparser import ConfigParser
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,30 @@ def test_the_containers_register_somebody_and_mail_them(
     wait_for_mail(servers, "containers@example.com")
     running.stop()
     assert set(image.folder.rglob("*")) == before, "the file system is read-only"
+
+
+def test_flower_watches_the_broker(
+    project: Path,
+    uv: str,
+    project_env: Env,
+    servers: Servers,
+    port: int,
+    processes: list[Running],
+    tmp_path: Path,
+) -> None:
+    command = [
+        part.replace("redis://redis:6379/0", servers.broker_url).replace("5555", str(port))
+        for part in compose(project)["services"]["flower"]["command"]
+    ]
+    packages = ("flower>=2,<3", "redis<9", "packaging")  # as in its image
+    installed = [part for package in packages for part in ("--with", package)]
+    running = Running(tmp_path, tmp_path / "log")
+    processes.append(running)
+    running.start([uv, "run", "--no-project", *installed, *command], project_env)
+    while True:
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthcheck"):
+            break
+        time.sleep(0.2)
 
 
 def test_the_units_register_somebody_and_mail_them(

@@ -1,23 +1,61 @@
 """What `manage check --deploy` finds: fine on a laptop, unsafe in production."""
 
-from app.settings import settings
+import stat
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from app.settings import Settings, settings
+
+_FEW = 12
+"""Different characters: a secret that a machine made has twice as many."""
 
 
-def deployment_problems() -> list[str]:
+def deployment_problems(settings: Settings = settings, env: Path = Path(".env")) -> list[str]:
     """One line for each setting that should not go to production, naming it."""
-    address = settings.mail_from
     checks = {
         "ENVIRONMENT: is not production": not settings.is_production,
+        "SECRET_KEY: can be guessed; let a machine make one": (
+            len(set(settings.secret_key.get_secret_value())) < _FEW
+        ),
         "BASE_URL: is not https; cookies and links in e-mails would travel in clear": (
             not settings.base_url.startswith("https://")
         ),
+        "LOG_LEVEL: DEBUG may log what people typed": settings.log_level == "DEBUG",
         "DATABASE_URL: SQLite is one file on one machine; use postgresql:// for more": (
             settings.database_url.startswith("sqlite")
+        ),
+        "BROKER_URL: anybody who reaches that machine can use it; it needs a password": (
+            _is_open(settings.broker_url or "")
         ),
         "MAIL_URL: e-mails stay in the development mailbox or a file; use smtp:// or smtps://": (
             settings.mail_url.partition(":")[0] in ("mailbox", "file", "console", "memory")
         ),
-        "MAIL_FROM: example.com is nobody's address": address.rstrip(">").endswith("@example.com"),
+        "MAIL_URL: tls=none sends e-mails in clear to another machine": (
+            _is_in_clear(settings.mail_url)
+        ),
+        "MAIL_FROM: example.com is nobody's address": (
+            settings.mail_from.rstrip(">").endswith("@example.com")
+        ),
         "RATE_LIMITS: off; leave them on unless a gateway limits": not settings.rate_limits,
+        ".env: others on this machine may read it; chmod o-rwx .env": _is_public(env),
     }
     return [problem for problem, found in checks.items() if found]
+
+
+def _is_open(broker_url: str) -> bool:
+    url = urlsplit(broker_url)
+    return not _is_here(url.hostname) and url.password in (None, "", "guest")
+
+
+def _is_in_clear(mail_url: str) -> bool:
+    url = urlsplit(mail_url)
+    return not _is_here(url.hostname) and parse_qs(url.query).get("tls") == ["none"]
+
+
+def _is_here(host: str | None) -> bool:
+    """This machine, or, as in a container, a neighbour without a domain."""
+    return host is None or host in ("127.0.0.1", "::1") or "." not in host
+
+
+def _is_public(env: Path) -> bool:
+    return env.exists() and bool(env.stat().st_mode & stat.S_IROTH)

@@ -1,0 +1,80 @@
+"""What `manage check --deploy` calls unsafe."""
+
+from pathlib import Path
+
+import pytest
+
+from app.checks import deployment_problems
+from app.settings import Settings
+
+SAFE = {
+    "environment": "production",
+    "secret_key": "qwertyuiopasdfghjklzxcvbnm0123456789",
+    "base_url": "https://app.example.org",
+    "log_level": "INFO",
+    "database_url": "postgresql://app:secret@db.example.org/app",
+    "tasks_engine": "inprocess",
+    "broker_url": "redis://:secret@broker.example.org:6379/0",
+    "mail_url": "smtps://user:secret@mail.example.org",
+    "mail_from": "post@example.org",
+    "rate_limits": True,
+}
+
+
+def problems(env: Path, **changes: object) -> list[str]:
+    return deployment_problems(Settings.model_validate(SAFE | changes), env)
+
+
+def test_nothing_is_wrong_with_what_is_safe(tmp_path: Path) -> None:
+    env = tmp_path / ".env"
+    assert problems(env) == []
+    env.touch(mode=0o640)
+    assert problems(env) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"broker_url": None},
+        {"broker_url": "redis://127.0.0.1:6379/0"},
+        {"broker_url": "redis://redis:6379/0"},
+        {"mail_url": "smtp://127.0.0.1:25?tls=none"},
+        {"mail_url": "smtp://user:secret@mail.example.org:587?tls=starttls"},
+    ],
+)
+def test_a_neighbour_needs_neither_password_nor_tls(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
+    assert problems(tmp_path / ".env", **changes) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "reason"),
+    [
+        ("environment", "development", "not production"),
+        ("secret_key", "secret" * 8, "can be guessed"),
+        ("base_url", "http://app.example.org", "not https"),
+        ("log_level", "DEBUG", "what people typed"),
+        ("database_url", "sqlite:///./var/app.db", "SQLite"),
+        ("broker_url", "redis://broker.example.org:6379/0", "needs a password"),
+        ("broker_url", "amqp://guest:guest@broker.example.org//", "needs a password"),
+        ("mail_url", "mailbox://", "development mailbox"),
+        ("mail_url", "smtp://mail.example.org:25?tls=none", "in clear"),
+        ("mail_from", "noreply@example.com", "nobody's address"),
+        ("rate_limits", False, "off"),
+    ],
+)
+def test_each_unsafe_setting_is_named(
+    tmp_path: Path, setting: str, value: object, reason: str
+) -> None:
+    (problem,) = problems(tmp_path / ".env", **{setting: value})
+    assert problem.startswith(f"{setting.upper()}: ")
+    assert reason in problem
+
+
+def test_a_file_of_secrets_that_everybody_may_read_is_named(tmp_path: Path) -> None:
+    env = tmp_path / ".env"
+    env.touch()
+    env.chmod(0o644)
+    (problem,) = problems(env)
+    assert problem.startswith(".env: ")
