@@ -48,7 +48,15 @@ def serve(
 
     _require_migrations()
     patience = round(settings.shutdown_timeout.total_seconds())
-    _serve(host, port, workers=workers, timeout_graceful_shutdown=patience)
+    _serve(
+        host,
+        port,
+        workers=workers,
+        timeout_graceful_shutdown=patience,
+        # By default a child that imports the app for 5 s, on a busy machine, is killed and
+        # begun anew, for ever.
+        timeout_worker_healthcheck=120,
+    )
 
 
 @manage.command()
