@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import run, said, succeed
+from conftest import Bakery, run, said, succeed
 from containers import compose
 
 SHUTDOWN_TIMEOUT = 20  # seconds; the setting's default
@@ -32,6 +32,15 @@ def test_the_dockerfile_is_clean(project: Path) -> None:
 )
 def test_yaml_is_as_its_schema_says(project: Path, schema: str, file: str) -> None:
     succeed(tool("check-jsonschema"), "--builtin-schema", schema, file, cwd=project)
+
+
+@pytest.mark.parametrize("engine", ["celery", "dramatiq", "rq", "inprocess"])
+def test_compose_runs_the_engine_that_was_chosen(bakery: Bakery, engine: str) -> None:
+    project = bakery.bake(task_engine=engine)
+    services = compose(project)["services"]
+    assert services["worker"]["environment"]["TASKS_ENGINE"] == engine
+    assert ("flower" in services) == (engine == "celery")
+    assert f"TASKS_ENGINE={engine}\n" in (project / "README.md").read_text()
 
 
 def test_the_workflow_is_safe(project: Path) -> None:
