@@ -15,17 +15,17 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def project(bakery: Bakery, uv: str, project_env: Env, engine: str) -> Path:
-    """A project with that engine and its environment."""
+def other_project(bakery: Bakery, uv: str, project_env: Env, engine: str) -> Path:
+    """A project with that engine, and its environment."""
     project = bakery.bake(task_engine=engine)
     succeed(uv, "sync", cwd=project, env=project_env)
     return project
 
 
 def test_a_project_with_another_engine_passes_its_checks_and_tests(
-    project: Path, project_env: Env, engine: str, request: pytest.FixtureRequest
+    other_project: Path, project_env: Env, engine: str, request: pytest.FixtureRequest
 ) -> None:
-    succeed("make", "check", cwd=project, env=project_env)
+    succeed("make", "check", cwd=other_project, env=project_env)
 
     tests = ["tests/test_settings.py", "tests/tasks"]
     tests += [] if engine == "inprocess" else [f"tests/services/test_{engine}.py"]
@@ -33,7 +33,7 @@ def test_a_project_with_another_engine_passes_its_checks_and_tests(
         tests.append("--require-services")
     arguments = f"ARGS={' '.join(tests)}"
     assert " passed" in succeed(
-        "make", "test", arguments, cwd=project, env=project_env, timeout=600
+        "make", "test", arguments, cwd=other_project, env=project_env, timeout=600
     )
 
 
