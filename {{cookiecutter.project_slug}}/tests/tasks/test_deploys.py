@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.database import utcnow
 from app.tasks import Job, JobStatus, service, task
-from app.tasks.task import _registry
+from app.tasks.task import _registry, all_tasks
 from app.tasks.worker import run_now
 
 JobOf = Callable[[UUID], Awaitable[Job]]
@@ -19,7 +19,7 @@ JobOf = Callable[[UUID], Awaitable[Job]]
 
 @pytest.fixture(autouse=True)
 def registered() -> Iterator[None]:
-    before = dict(_registry)
+    before = {task.name: task for task in all_tasks()}  # found now, for they are found but once
     yield
     _registry.clear()
     _registry.update(before)
