@@ -68,6 +68,20 @@ class TestCeleryOverRedis(BrokeredEngine):
         await finished(after)
         assert jobs.lines(log) == ["begun", "finished", "after"]
 
+    async def test_messages_that_wait_in_a_worker_outlive_their_broker(
+        self, session: AsyncSession, manage: Manage, broker: Redis, tmp_path: Path
+    ) -> None:
+        log = tmp_path / "log"
+        manage.worker("--concurrency", "1", "--with-scheduler")
+        made = [await jobs.slow.enqueue(session, str(log), 1) for _ in range(4)]
+        await session.commit()
+        await until(lambda: jobs.lines(log)[:1] == ["begun"])
+        broker.kill()
+        await finished(made[0])
+        broker.start()
+        for job in made:
+            assert (await finished(job)).status == JobStatus.SUCCESSFUL
+
 
 class TestCeleryOverRabbitMQ(Delivery):
     engine = "celery"
@@ -184,6 +198,16 @@ asyncio.run(main())
     manage.worker()
     job = (await session.exec(select(Job))).one()
     assert (await finished(job)).status == JobStatus.SUCCESSFUL
+
+
+async def test_a_job_whose_task_is_gone_fails_and_says_so(
+    over_redis: None, manage: Manage, session: AsyncSession
+) -> None:
+    manage.worker()
+    session.add(job := Job(task="gone", max_attempts=1))
+    await session.commit()
+    row = await finished(job)
+    assert (row.status, row.error) == (JobStatus.FAILED, "UnknownTask: no task is named 'gone'")
 
 
 async def test_tasks_of_ones_own_and_celerys_commands_work_beside_the_jobs(

@@ -9,8 +9,10 @@ The settings, and why each is what it is: celeryconfig.py.
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -20,6 +22,7 @@ from typing import Any
 from billiard.process import active_children, current_process
 from celery import Celery, signals
 from celery import Task as CeleryTask
+from celery.bin.celery import celery as celery_command
 from celery.concurrency.thread import TaskPool as ThreadPool
 from kombu import Connection
 
@@ -34,6 +37,9 @@ from app.tasks.schedule import Scheduler
 from app.tasks.task import all_tasks
 
 log = get_logger(__name__)
+
+UNKNOWN = "app.tasks.unknown"
+"""Stands for tasks that are gone: Celery discards unknown names, but their jobs have to fail."""
 
 celery_app = Celery("app")
 celery_app.config_from_object(config)
@@ -65,7 +71,12 @@ class Engine:
         """
         pool = ["--pool=threads", f"--concurrency={concurrency}"]
         quietly = [f"--hostname=worker-{os.getpid()}@%h", "--without-mingle", "--without-gossip"]
-        celery_app.worker_main(["--quiet", "worker", *pool, *quietly])
+        try:  # Celery.worker_main would forget the exit code
+            celery_command(["--app", __name__, "--quiet", "worker", *pool, *quietly])
+        except SystemExit as end:
+            if end.code and _working:
+                _begin_anew()
+            raise
 
 
 def _connection() -> Connection:
@@ -75,7 +86,7 @@ def _connection() -> Connection:
 
 
 class _Mine(threading.local):
-    """The publisher thread's own connection: no other thread, nor a fork, ever sees it."""
+    """The publisher thread's own connection, which no other thread, nor a fork, ever sees."""
 
     producer: Any = None
 
@@ -102,7 +113,7 @@ def _send(job: JobRef) -> None:
     known = job.queue in celery_app.amqp.queues  # nobody listens to a queue that no task names
     urgent = config.URGENT if job.priority > 0 else config.NORMAL
     celery_app.send_task(
-        job.task,
+        job.task if job.task in celery_app.tasks else UNKNOWN,
         args=[str(job.id)],
         task_id=str(job.id),
         queue=job.queue if known else config.task_default_queue,
@@ -120,9 +131,8 @@ def _disconnect() -> None:
 class JobTask(CeleryTask[[str], None]):
     """A @task as Celery sees it. A message that comes twice, or too late, does nothing.
 
-    It is acknowledged when the job begins: from then on the table looks after it. (Late
-    acknowledgement would add nothing, and Celery 5.7 ends a worker with an AttributeError
-    when Redis goes away while a message is unacknowledged.)
+    It is acknowledged when the job begins: from then on the table looks after it. Late
+    acknowledgement would add nothing, but leave more for Redis to forget (see _begin_anew).
     """
 
     acks_late = False
@@ -144,12 +154,11 @@ class JobTask(CeleryTask[[str], None]):
 @signals.import_modules.connect
 def _register_tasks(**_: Any) -> None:
     """Called when a worker, Flower or a publisher starts: each @task, and each queue of one."""
-    queues = celery_app.amqp.queues
-    for task in all_tasks():
-        if task.name not in celery_app.tasks:
-            celery_app.register_task(JobTask(task.name))
-        if task.queue not in queues:
-            queues.select_add(queues.new_missing(task.queue))
+    tasks, queues = all_tasks(), celery_app.amqp.queues
+    for name in {UNKNOWN, *(task.name for task in tasks)} - celery_app.tasks.keys():
+        celery_app.register_task(JobTask(name))
+    for queue in {task.queue for task in tasks} - queues.keys():
+        queues.select_add(queues.new_missing(queue))
 
 
 @signals.setup_logging.connect
@@ -168,6 +177,8 @@ def _require_the_engine(**_: Any) -> None:
 @signals.worker_shutting_down.connect
 def _stop(**_: Any) -> None:
     """In the main process, at SIGTERM: Celery itself would wait for ever for what runs."""
+    global _working
+    _working = False
     loop.stop()
     for child in active_children():
         child.terminate()
@@ -180,8 +191,26 @@ def _wait_for_the_loop(**_: Any) -> None:
     loop.join()
 
 
+def _begin_anew() -> None:
+    """Replace this process, whose jobs are finished or handed back, by a fresh one.
+
+    Celery 5.7 gives up ("Unrecoverable error: AttributeError … hostname") when Redis goes away
+    while messages wait here. Who runs the worker should not need to know.
+    """
+    log.error("Celery's worker has failed; beginning anew")
+    for child in multiprocessing.active_children():  # the scheduler of --with-scheduler
+        child.terminate()
+        child.join()
+    os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - nobody else's words
+
+
+_working = False
+
+
 @signals.worker_ready.connect
 def _start_in_the_main_process(sender: Any, **_: Any) -> None:
+    global _working
+    _working = True
     if isinstance(sender.pool, ThreadPool):
         loop.start()
 
