@@ -46,7 +46,7 @@ def test_the_top_level_is_what_the_readme_promises(project: Path) -> None:
 
 def code_of(template: Path, engine: str) -> dict[str, bytes]:
     """The code as the template has it, without the engines that were not chosen."""
-    others = rf"(engines/|services/test_)({'|'.join(ENGINES - {engine})})"
+    others = rf"(engines/|services/|services/test_)({'|'.join(ENGINES - {engine})})"
     return {
         path: text
         for path, text in contents(template / APP).items()
