@@ -2,7 +2,8 @@
 
 What is added is durability: a row that is written with the caller's transaction, claimed by one
 worker and settled. That is three statements in three transactions for each job (claims and
-settlements of jobs that run together share theirs), where bare Celery has none.
+settlements of jobs that run together share theirs), where bare Celery has none. Seen in a worker:
+two thirds of its time go to Celery's consumer, one third to the loop that claims, runs and settles.
 """
 
 import asyncio

@@ -72,8 +72,7 @@ elif (broker_url or "").startswith("amqps"):
 # --- Workers ---
 # Pool and concurrency: Celery's own defaults (prefork, a process for each core) for those who run
 # `celery worker`; see celery.Engine.work for `manage worker`.
-# A message that waits in a busy worker is one that an idle worker does not get. (None at all,
-# worker_disable_prefetch, was seen to halve the jobs per second over Redis.)
+# A message that waits in a busy worker is one that an idle worker does not get.
 worker_prefetch_multiplier = 1
 # Time limits: none of Celery's. A task's `timeout` ends its attempt without killing a process.
 # When the connection breaks, jobs go on: their results go to the table, not to the broker.
