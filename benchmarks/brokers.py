@@ -1,4 +1,4 @@
-"""Celery over Redis: bare, and as this project uses it. Skipped where no redis-server is installed.
+"""Celery over Redis: bare, and as this project uses it. Needs a redis-server.
 
 What is added is durability: a row that is written with the caller's transaction, claimed by one
 worker and settled. That is three statements in three transactions for each job (claims and
