@@ -10,7 +10,7 @@ BAKE := $(UV) run cookiecutter . --no-input --default-config --overwrite-if-exis
 # The default project's environment, with the template's folder as the current one.
 IN_PLACE := $(UV) run --project "$(CURDIR)/build/check" --directory '{{cookiecutter.project_slug}}'
 
-.PHONY: help demo test bench check format uv
+.PHONY: help demo test bench storm check format uv
 help: ## list these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
@@ -24,6 +24,10 @@ test: $(UV) ## run the whole suite: hooks, options, and each baked project's own
 bench: $(UV) ## run the benchmarks; a table of ratios comes at the end
 	$(BAKE) project_slug=bench
 	$(UV) run --project "$(CURDIR)/build/bench" python benchmarks/run.py $(ARGS)
+
+storm: $(UV) ## kill things while people register, here and with the usual patterns; count lost e-mails
+	$(BAKE) project_slug=bench
+	$(UV) run --project "$(CURDIR)/build/bench" python benchmarks/storm.py $(ARGS)
 
 check: $(UV) ## lint and check the types, of the template's own code and of the app in place
 	$(UV) run ruff check

@@ -48,10 +48,15 @@ async def connect(port: int) -> AsyncIterator[Connection]:
         writer.close()
 
 
-def registration() -> bytes:
-    """A request that registers an address nobody has yet."""
+def new_address() -> str:
+    """An address nobody has yet."""
+    return f"person-{next(_numbers)}@example.com"
+
+
+def registration(address: str = "") -> bytes:
+    """A request that registers the address, or one that nobody has yet."""
     person = {
-        "email": f"person-{next(_numbers)}@example.com",
+        "email": address or new_address(),
         "password": "a long and unheard-of password",
         "full_name": "Ada Lovelace",
     }

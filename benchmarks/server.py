@@ -91,7 +91,7 @@ async def serve(
         )
     try:
         async with asyncio.timeout(READY_WITHIN):
-            while not await _listens(port):
+            while not await listens(port):
                 if process.returncode is not None:
                     raise RuntimeError(f"the server did not start:\n{log.read_text()[-3000:]}")
                 await asyncio.sleep(0.05)
@@ -120,7 +120,7 @@ def free_port() -> int:
         return port
 
 
-async def _listens(port: int) -> bool:
+async def listens(port: int) -> bool:
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:

@@ -101,3 +101,11 @@ def use(monkeypatch: pytest.MonkeyPatch, manage: Manage) -> Iterator[Callable[[s
 
     yield use
     engines.current.cache_clear()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the counts of the storms, also when they pass."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, value in report.user_properties:
+            if name == "storm":
+                terminalreporter.write_line(f"{value}")

@@ -1,0 +1,24 @@
+"""The usual pattern, second: commit, then `.delay()` with Celery's defaults, over Redis."""
+
+import asyncio
+import os
+
+from celery import Celery
+from fastapi import FastAPI
+
+from usual.shared import Person, save, send_welcome
+
+celery = Celery("usual", broker=os.environ["BROKER_URL"])
+app = FastAPI()
+
+
+@celery.task
+def welcome(email: str) -> None:
+    asyncio.run(send_welcome(email))
+
+
+@app.post("/api/v1/auth/register", status_code=202)
+async def register(person: Person) -> dict[str, str]:
+    await save(person)
+    welcome.delay(person.email)
+    return {"detail": "Welcome!"}
