@@ -1,18 +1,15 @@
-"""The JSON routes of accounts."""
+"""The JSON routes that lead to an account, and into it: `/api/v1/auth`."""
 
 from dataclasses import replace
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
 from fastapi.security import OAuth2PasswordRequestForm
 from pydantic import ValidationError
 
-from app.accounts import changes, service, sessions, sign_in
+from app.accounts import changes, service, sign_in
 from app.accounts.dependencies import (
     ClientInfoDep,
-    CurrentSession,
-    CurrentUser,
     SessionToken,
     clear_session_cookie,
     limit_email_requests,
@@ -20,21 +17,14 @@ from app.accounts.dependencies import (
     set_session_cookie,
 )
 from app.accounts.errors import InvalidCredentials
-from app.accounts.models import User
 from app.accounts.schemas import (
     AccessToken,
-    ChangeEmail,
-    ChangePassword,
     ConfirmEmail,
-    ConfirmPassword,
     EmailOnly,
     Login,
     Message,
     Register,
     ResetPassword,
-    SessionPublic,
-    UpdateAccount,
-    UserPublic,
     VerifyEmail,
 )
 from app.accounts.sessions import IDLE_LIFETIME
@@ -46,17 +36,14 @@ BAD_TOKEN: Responses = {400: {"description": "The link was used, has expired, or
 BAD_CREDENTIALS: Responses = {
     401: {"description": "Unknown address, wrong password, or an address not confirmed yet"}
 }
-WRONG_PASSWORD: Responses = {403: {"description": "This is not the account's password"}}
 ADDRESS_TAKEN: Responses = {409: {"description": "The address got another account meanwhile"}}
 NOT_SIGNED_IN: Responses = {401: {"description": "No session, or one that has ended"}}
-NO_SUCH_SESSION: Responses = {404: {"description": "You have no session with this id"}}
 TOO_MANY: Responses = {429: {"description": "Too many attempts; see the header Retry-After"}}
 
-auth = APIRouter(prefix="/api/v1/auth", tags=["auth"])
-me = APIRouter(prefix="/api/v1/users/me", tags=["account"], responses=NOT_SIGNED_IN)
+router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 
 
-@auth.post(
+@router.post(
     "/register", status_code=202, dependencies=[Depends(limit_registrations)], responses=TOO_MANY
 )
 async def register(session: SessionDep, data: Register) -> Message:
@@ -65,7 +52,7 @@ async def register(session: SessionDep, data: Register) -> Message:
     return Message(detail="Please look into your mailbox: we have sent you a link to go on with.")
 
 
-@auth.post("/verify-email", responses=BAD_TOKEN)
+@router.post("/verify-email", responses=BAD_TOKEN)
 async def verify_email(session: SessionDep, data: VerifyEmail) -> Message:
     """Confirm an e-mail address with the token of the link that was sent to it.
 
@@ -76,7 +63,7 @@ async def verify_email(session: SessionDep, data: VerifyEmail) -> Message:
     return Message(detail="Your e-mail address is confirmed. You can sign in now.")
 
 
-@auth.post(
+@router.post(
     "/resend-verification",
     status_code=202,
     dependencies=[Depends(limit_email_requests)],
@@ -88,14 +75,14 @@ async def resend_verification(session: SessionDep, data: EmailOnly) -> Message:
     return Message(detail="If this address waits to be confirmed, a new link is on its way.")
 
 
-@auth.post("/confirm-email", responses=BAD_TOKEN | ADDRESS_TAKEN)
+@router.post("/confirm-email", responses=BAD_TOKEN | ADDRESS_TAKEN)
 async def confirm_email(session: SessionDep, data: ConfirmEmail) -> Message:
     """Make a new address the account's own, with the token of the link that was sent to it."""
     email = await changes.confirm_email(session, data.token)
     return Message(detail=f"The address of your account is now {email}.")
 
 
-@auth.post(
+@router.post(
     "/forgot-password",
     status_code=202,
     dependencies=[Depends(limit_email_requests)],
@@ -107,7 +94,7 @@ async def forgot_password(session: SessionDep, data: EmailOnly) -> Message:
     return Message(detail="If this address has an account, a link is on its way.")
 
 
-@auth.post("/reset-password", responses=BAD_TOKEN)
+@router.post("/reset-password", responses=BAD_TOKEN)
 async def reset_password(session: SessionDep, data: ResetPassword) -> Message:
     """Set a new password with the token of the link; every device is signed out."""
     await service.reset_password(session, data.token, data.password.get_secret_value())
@@ -122,7 +109,7 @@ async def get_credentials(form: Annotated[OAuth2PasswordRequestForm, Depends()])
         raise InvalidCredentials from None
 
 
-@auth.post("/token", responses=BAD_CREDENTIALS | TOO_MANY)
+@router.post("/token", responses=BAD_CREDENTIALS | TOO_MANY)
 async def create_token(
     session: SessionDep,
     data: Annotated[Login, Depends(get_credentials)],
@@ -135,7 +122,7 @@ async def create_token(
     return AccessToken(access_token=signed_in.token, expires_in=int(IDLE_LIFETIME.total_seconds()))
 
 
-@auth.post("/login", status_code=204, responses=BAD_CREDENTIALS | TOO_MANY)
+@router.post("/login", status_code=204, responses=BAD_CREDENTIALS | TOO_MANY)
 async def login(
     session: SessionDep, data: Login, client: ClientInfoDep, response: Response
 ) -> None:
@@ -143,88 +130,10 @@ async def login(
     set_session_cookie(response, await sign_in.sign_in(session, data, client))
 
 
-@auth.post("/logout", status_code=204)
+@router.post("/logout", status_code=204)
 async def logout(
     session: SessionDep, token: SessionToken, client: ClientInfoDep, response: Response
 ) -> None:
     """End the sessions that the request carries, by bearer token and by cookie, if any."""
     await sign_in.sign_out(session, token or "", client.cookie or "")
     clear_session_cookie(response)
-
-
-@me.get("", response_model=UserPublic)
-async def read_account(user: CurrentUser) -> User:
-    """The account of whoever asks."""
-    return user
-
-
-@me.patch("", response_model=UserPublic)
-async def update_account(session: SessionDep, user: CurrentUser, data: UpdateAccount) -> User:
-    """Change the name."""
-    return await service.update_account(session, user, data)
-
-
-@me.delete("", status_code=204, responses=WRONG_PASSWORD | TOO_MANY)
-async def delete_account(
-    session: SessionDep,
-    user: CurrentUser,
-    data: ConfirmPassword,
-    client: ClientInfoDep,
-    response: Response,
-) -> None:
-    """Delete the account, for good and at once; the password is asked for in the body."""
-    await changes.delete_account(session, user, data, client)
-    clear_session_cookie(response)
-
-
-@me.post("/password", responses=WRONG_PASSWORD | TOO_MANY)
-async def change_password(
-    session: SessionDep,
-    user: CurrentUser,
-    current: CurrentSession,
-    data: ChangePassword,
-    client: ClientInfoDep,
-) -> Message:
-    """Set another password. All other devices are signed out."""
-    await changes.change_password(session, user, current, data, client)
-    return Message(detail="Your password is changed, and your other devices are signed out.")
-
-
-@me.post("/email", status_code=202, responses=WRONG_PASSWORD | TOO_MANY)
-async def change_email(
-    session: SessionDep, user: CurrentUser, data: ChangeEmail, client: ClientInfoDep
-) -> Message:
-    """Ask for another address, which counts once its link is followed. The answer does not
-    tell whether it has an account already.
-    """
-    await changes.request_email_change(session, user, data, client)
-    return Message(detail="Please look into the mailbox of the new address: we have written to it.")
-
-
-@me.get("/sessions")
-async def list_sessions(
-    session: SessionDep, user: CurrentUser, current: CurrentSession
-) -> list[SessionPublic]:
-    """The devices that are signed in."""
-    return [
-        SessionPublic(**found.model_dump(), current=found.id == current.id)
-        for found in await sessions.list_of(session, user)
-    ]
-
-
-@me.delete("/sessions", status_code=204)
-async def end_all_sessions(session: SessionDep, user: CurrentUser, response: Response) -> None:
-    """Sign out everywhere, here as well."""
-    await sessions.end_all(session, user)
-    clear_session_cookie(response)
-
-
-@me.delete("/sessions/{session_id}", status_code=204, responses=NO_SUCH_SESSION)
-async def end_session(session: SessionDep, user: CurrentUser, session_id: UUID) -> None:
-    """Sign out one device."""
-    await sessions.end_one(session, user, session_id)
-
-
-router = APIRouter()
-router.include_router(auth)
-router.include_router(me)

@@ -1,0 +1,107 @@
+"""The JSON routes of one's own account: `/api/v1/users/me`."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from app.accounts import changes, service, sessions
+from app.accounts.api import (
+    NOT_SIGNED_IN,
+    TOO_MANY,
+    Responses,
+)
+from app.accounts.dependencies import (
+    ClientInfoDep,
+    CurrentSession,
+    CurrentUser,
+    clear_session_cookie,
+)
+from app.accounts.models import User
+from app.accounts.schemas import (
+    ChangeEmail,
+    ChangePassword,
+    ConfirmPassword,
+    Message,
+    SessionPublic,
+    UpdateAccount,
+    UserPublic,
+)
+from app.database import SessionDep
+
+WRONG_PASSWORD: Responses = {403: {"description": "This is not the account's password"}}
+NO_SUCH_SESSION: Responses = {404: {"description": "You have no session with this id"}}
+
+router = APIRouter(prefix="/api/v1/users/me", tags=["account"], responses=NOT_SIGNED_IN)
+
+
+@router.get("", response_model=UserPublic)
+async def read_account(user: CurrentUser) -> User:
+    """The account of whoever asks."""
+    return user
+
+
+@router.patch("", response_model=UserPublic)
+async def update_account(session: SessionDep, user: CurrentUser, data: UpdateAccount) -> User:
+    """Change the name."""
+    return await service.update_account(session, user, data)
+
+
+@router.delete("", status_code=204, responses=WRONG_PASSWORD | TOO_MANY)
+async def delete_account(
+    session: SessionDep,
+    user: CurrentUser,
+    data: ConfirmPassword,
+    client: ClientInfoDep,
+    response: Response,
+) -> None:
+    """Delete the account, for good and at once; the password is asked for in the body."""
+    await changes.delete_account(session, user, data, client)
+    clear_session_cookie(response)
+
+
+@router.post("/password", responses=WRONG_PASSWORD | TOO_MANY)
+async def change_password(
+    session: SessionDep,
+    user: CurrentUser,
+    current: CurrentSession,
+    data: ChangePassword,
+    client: ClientInfoDep,
+) -> Message:
+    """Set another password. All other devices are signed out."""
+    await changes.change_password(session, user, current, data, client)
+    return Message(detail="Your password is changed, and your other devices are signed out.")
+
+
+@router.post("/email", status_code=202, responses=WRONG_PASSWORD | TOO_MANY)
+async def change_email(
+    session: SessionDep, user: CurrentUser, data: ChangeEmail, client: ClientInfoDep
+) -> Message:
+    """Ask for another address, which counts once its link is followed. The answer does not
+    tell whether it has an account already.
+    """
+    await changes.request_email_change(session, user, data, client)
+    return Message(detail="Please look into the mailbox of the new address: we have written to it.")
+
+
+@router.get("/sessions")
+async def list_sessions(
+    session: SessionDep, user: CurrentUser, current: CurrentSession
+) -> list[SessionPublic]:
+    """The devices that are signed in."""
+    return [
+        SessionPublic(**found.model_dump(), current=found.id == current.id)
+        for found in await sessions.list_of(session, user)
+    ]
+
+
+@router.delete("/sessions", status_code=204)
+async def end_all_sessions(session: SessionDep, user: CurrentUser, response: Response) -> None:
+    """Sign out everywhere, here as well."""
+    await sessions.end_all(session, user)
+    clear_session_cookie(response)
+
+
+@router.delete("/sessions/{session_id}", status_code=204, responses=NO_SUCH_SESSION)
+async def end_session(session: SessionDep, user: CurrentUser, session_id: UUID) -> None:
+    """Sign out one device."""
+    await sessions.end_one(session, user, session_id)
