@@ -4,22 +4,24 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 from types import ModuleType
 
 import app
 
 
 @cache
-def slices() -> list[str]:
-    """The names of the packages directly below `app`, sorted.
+def slices() -> dict[str, list[str]]:
+    """The packages directly below `app`, and the modules of each, all sorted.
 
     Raises ImportError for a folder with code that Python would not take for a package.
     """
-    for module in Path(app.__path__[0]).glob("*/*.py"):
-        if not (module.parent / "__init__.py").exists():
-            raise ImportError(f"app/{module.parent.name} needs an __init__.py, if an empty one")
-    return sorted(module.name for module in iter_modules(app.__path__) if module.ispkg)
+    found: dict[str, list[str]] = {}
+    for path in sorted(Path(app.__path__[0]).glob("*/*.py")):
+        found.setdefault(path.parent.name, []).append(path.stem)
+    for slice_, names in found.items():
+        if "__init__" not in names:
+            raise ImportError(f"app/{slice_} needs an __init__.py, if an empty one")
+    return found
 
 
 def modules(name: str) -> Iterator[ModuleType]:
@@ -27,10 +29,10 @@ def modules(name: str) -> Iterator[ModuleType]:
 
     So a `pages.py` that has grown too long becomes `pages.py` and `password_pages.py`.
     """
-    for slice_ in slices():
-        for module in iter_modules([str(Path(app.__path__[0], slice_))]):
-            if module.name == name or module.name.endswith(f"_{name}"):
-                yield import_module(f"app.{slice_}.{module.name}")
+    for slice_, names in slices().items():
+        for module in names:
+            if module == name or module.endswith(f"_{name}"):
+                yield import_module(f"app.{slice_}.{module}")
 
 
 def folders(name: str) -> list[Path]:

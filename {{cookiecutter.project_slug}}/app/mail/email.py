@@ -30,7 +30,8 @@ class Email(BaseModel):
     people by as many jobs.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built when first made: ten e-mails would take as long to import as all tables do.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     template: ClassVar[str]
     """`emails/<template>.html` and `.txt` in the `templates` folder of any slice."""
