@@ -4,7 +4,6 @@ Imports are inside the commands, so that `--help` is quick and works before anyt
 """
 
 import asyncio
-import multiprocessing
 import os
 import socket
 from pathlib import Path
@@ -76,11 +75,13 @@ def worker(
 
     _require_migrations()
     if with_scheduler:
+        from multiprocessing import get_context
+
         from app.tasks.schedule import run_scheduler
 
         # A process of its own, whatever the engine makes of this one; it ends when this one does.
-        spawn = multiprocessing.get_context("spawn")
-        spawn.Process(target=run_scheduler, name="scheduler", daemon=True).start()
+        new_process = get_context("spawn").Process
+        new_process(target=run_scheduler, name="scheduler", daemon=True).start()
     configure_logging()
     engines.current().work(concurrency=concurrency or settings.tasks_concurrency)
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import JSON, Column, Index, Text, text
 from sqlmodel import Field, SQLModel
 
-from app.database import utcnow
+from app.database import engine, utcnow
 
 
 class JobStatus(StrEnum):
@@ -27,7 +27,8 @@ LONGEST_ERROR = 20_000
 
 
 def _partial(name: str, *columns: str, where: str) -> Index:
-    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(where))
+    """Said for the database in use alone: to name both would import both dialects."""
+    return Index(name, *columns, **{f"{engine.dialect.name}_where": text(where)})
 
 
 class Job(SQLModel, table=True):

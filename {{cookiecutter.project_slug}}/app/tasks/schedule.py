@@ -13,7 +13,6 @@ installation that comes back after a week does not begin with a week of it.
 """
 
 import asyncio
-import multiprocessing
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, datetime, timedelta
@@ -173,10 +172,12 @@ class Scheduler:
 def run_scheduler() -> None:
     """Schedule in this process until SIGTERM or SIGINT, or until the process that began it ends."""
 
+    from multiprocessing import parent_process
+
     async def run() -> None:
         scheduler = Scheduler()
         engines.on_sigterm(scheduler.stop)
-        if parent := multiprocessing.parent_process():
+        if parent := parent_process():
             asyncio.get_running_loop().add_reader(parent.sentinel, scheduler.stop)
         await scheduler.run()
 
