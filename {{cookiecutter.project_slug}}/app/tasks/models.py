@@ -28,7 +28,8 @@ LONGEST_ERROR = 20_000
 
 def _partial(name: str, *columns: str, where: str) -> Index:
     """Said for the database in use alone: to name both would import both dialects."""
-    return Index(name, *columns, **{f"{engine.dialect.name}_where": text(where)})
+    condition: dict[str, Any] = {f"{engine.dialect.name}_where": text(where)}
+    return Index(name, *columns, **condition)
 
 
 class Job(SQLModel, table=True):
