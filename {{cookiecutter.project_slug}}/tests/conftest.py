@@ -84,8 +84,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--require-services",
         action="store_true",
-        help="a test that would be skipped for want of a server or a browser fails instead",
+        help="tests/services too; what lacks a server or a browser fails instead of being skipped",
     )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """tests/services takes minutes: it runs when it is named, and with --require-services."""
+    if collection_path != Path(__file__).parent / "services":
+        return None
+    named = any("services" in argument for argument in config.args)
+    return None if named or config.getoption("--require-services") else True
 
 
 @pytest.hookimpl(wrapper=True)

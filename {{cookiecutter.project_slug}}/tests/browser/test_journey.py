@@ -28,7 +28,8 @@ def follow_link_in_mail(page: "Page", email: str, button: str = "Confirm") -> "P
     """Open the newest mail to this address, and press its button; it opens a new tab."""
     page.get_by_role("link").filter(has_text=email).first.click()
     with page.expect_popup() as popup:
-        page.frame_locator("iframe").first.get_by_role("link", name=button).first.click()
+        link = page.frame_locator("iframe").first.get_by_role("link", name=button).first
+        link.press("Enter")  # a click into a frame that has just been scrolled to can be lost
     return popup.value
 
 
