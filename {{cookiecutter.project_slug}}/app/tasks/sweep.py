@@ -67,7 +67,9 @@ class Sweeper:
                 since = self._answering_since
                 if since is not None and loop.time() - since > self._patience:
                     freed = await free_leases(connection)
-                if engines.current().brokered:
+                news = engines.current().brokered and await is_any_due(connection, self._grace)
+            if news and await _broker_answers():
+                async with engine.begin() as connection:
                     due = await announce_due(connection, grace=self._grace)
         except Exception as error:  # most likely the database is away; whatever it is, go on
             self._answering_since = None
@@ -107,6 +109,22 @@ async def free_leases(connection: AsyncConnection) -> list[tuple[UUID, JobStatus
     return [(row.id, JobStatus(row.status)) for row in await connection.execute(statement)]
 
 
+async def _broker_answers() -> bool:
+    """What it can't hear now must not count as announced: it would not be told again for long."""
+    try:
+        await asyncio.to_thread(engines.current().ping)
+    except Exception as error:  # whatever the broker's client raises
+        log.debug("the broker does not answer", error=type(error).__name__)
+        return False
+    return True
+
+
+async def is_any_due(connection: AsyncConnection, grace: timedelta) -> bool:
+    """Whether `announce_due` would find something."""
+    found = await connection.execute(_UNHEARD.limit(1), _times(grace))
+    return found.first() is not None
+
+
 async def announce_due(connection: AsyncConnection, *, grace: timedelta) -> list[JobRef]:
     """Mark as announced, and return, the due jobs that the broker has to be told of (again).
 
@@ -115,17 +133,18 @@ async def announce_due(connection: AsyncConnection, *, grace: timedelta) -> list
     hour: behind a long backlog, jobs wait although the broker knows them, and each telling
     makes its queue longer.
     """
-    time = utcnow()
-    rows = await connection.execute(
-        _ANNOUNCE,
-        {
-            "b_now": time,
-            "b_seconds": time.timestamp(),
-            "b_grace": time - grace,
-            "b_silence": time - max(grace, LONGEST_SILENCE),
-        },
-    )
+    rows = await connection.execute(_ANNOUNCE, _times(grace))
     return [JobRef(row.id, row.task, row.queue, -row.rank, row.run_after) for row in rows]
+
+
+def _times(grace: timedelta) -> dict[str, object]:
+    time = utcnow()
+    return {
+        "b_now": time,
+        "b_seconds": time.timestamp(),
+        "b_grace": time - grace,
+        "b_silence": time - max(grace, LONGEST_SILENCE),
+    }
 
 
 _jobs = SQLModel.metadata.tables["jobs"]

@@ -81,6 +81,11 @@ class Broker(inprocess.Engine):
     def __init__(self) -> None:
         super().__init__()
         self.heard: list[UUID] = []
+        self.away = False
+
+    def ping(self) -> None:
+        if self.away:
+            raise ConnectionError
 
     def committed(self, jobs: Sequence[JobRef]) -> None:
         self.heard += [job.id for job in jobs]
@@ -107,6 +112,21 @@ async def test_a_freed_job_is_announced_in_the_same_turn(
     assert await sweeper.turn() == 1
     assert broker.heard == [job.id]
     assert (await session.exec(select(Job.status))).one() == JobStatus.READY
+
+
+async def test_what_a_broker_that_is_away_missed_is_told_as_soon_as_it_is_back(
+    session: AsyncSession, broker: Broker
+) -> None:
+    job = await trace.enqueue(session, "x", "y")
+    await session.commit()
+    broker.heard.clear()
+    with time_machine.travel(utcnow() + 2 * GRACE):
+        broker.away = True
+        await Sweeper().turn()
+        assert broker.heard == []
+        broker.away = False
+        await Sweeper().turn()
+        assert broker.heard == [job.id]
 
 
 async def test_an_engine_without_a_broker_is_told_nothing(
