@@ -1,6 +1,8 @@
 """What is inlined once for many must be what would have been inlined for each."""
 
+import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,24 +17,9 @@ from tests.mail.emails import NoteEmail
 
 STYLE = "<style>p { margin: 0 } .loud { color: red } a[title] { color: blue }</style>"
 
+_PIECES = re.split(r"\{# (.+) #\}\n", Path(__file__).with_name("layouts.html").read_text("utf-8"))
 TEMPLATES = {
-    "text": "<p>{{ a }} and {{ b }}</p>",
-    "condition": "{% if a %}<p>{{ a }}</p>{% else %}<b>{{ b }}</b>{% endif %}",
-    "loop": "<table>{% for n in many %}<tr><td class=loud>{{ n }}</td></tr>{% endfor %}</table>",
-    "link": '<a href="{{ a }}?x=1&amp;y={{ b }}" title="{{ b }}">{{ a }}</a>',
-    "class": '<p class="{{ a }}">{{ b }}</p>',
-    "attribute without quotes": "<p class={{ a }}>{{ b }}</p>",
-    "style attribute": '<p style="color: {{ a }}">{{ b }}</p>',
-    "style element": "<style>p { color: {{ a }} }</style><p>{{ b }}</p>",
-    "macro": "{% macro p(x) %}<p>{{ x }}</p>{% endmacro %}{{ p(a) }}{{ p(p(b)) }}",
-    "set": "{% set x %}<p>{{ a }}</p>{% endset %}{{ x }}{{ x|upper }}",
-    "filter": "{% filter upper %}<p>{{ a }}</p>{% endfilter %}",
-    "filter that cuts": "{% set x %}{{ a }}{{ b }}{% endset %}<p>{{ x|truncate(4, True) }}</p>",
-    "filter that strips": "{% set x %}<i>{{ a }}</i>{% endset %}<p>{{ x|striptags }}</p>",
-    "safe": "<div>{{ html|safe }}</div><p>{{ a }}</p>",
-    "in a table, where it is moved": "<table>{{ a }}<tr><td>{{ b }}</td></tr></table>",
-    "comment": "<!--[if mso]><p>{{ a }}</p><![endif]--><p>{{ b }}</p>",
-    "title": "<title>{{ a }}</title><p>{{ b }}</p>",
+    name: text.rstrip("\n") for name, text in zip(_PIECES[1::2], _PIECES[2::2], strict=True)
 }
 VALUES = ["Ann", "loud", 'O\'Brien & <b>"x"</b>', "", "名前", "red", "&amp;", f"{START}0{END}"]
 
