@@ -71,9 +71,14 @@ def _record(email: Email, message: Message, outcome: MailOutcome, answer: str) -
         email=type(email).__name__[:100],
         message_id=message.message_id,
         outcome=outcome,
-        answer=" ".join(answer.replace("\0", " ").split())[:500],
+        answer=_printable(answer)[:500],
     )
     record(entry)
+
+
+def _printable(answer: str) -> str:
+    """One line, without what databases refuse (NUL, bytes that are no UTF-8) and terminals obey."""
+    return " ".join("".join(c if c.isprintable() else " " for c in answer).split())
 
 
 def _identity(email: Email) -> str:

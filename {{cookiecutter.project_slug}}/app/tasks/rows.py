@@ -25,12 +25,12 @@ async def insert_rows(connection: AsyncConnection, rows: Sequence[SQLModel]) -> 
 
     try:
         await connection.run_sync(insert)
-    except StatementError as error:
+    except (StatementError, UnicodeError) as error:  # the latter: half of a surrogate pair
         if connection.invalidated:
             raise
         if len(rows) > 1:
             for row in rows:
                 await insert_rows(connection, [row])
         else:
-            kind = type(error.orig or error).__name__  # its text may quote people's data
-            log.error("a row of a job was refused", row=type(rows[0]).__name__, error=kind)
+            kind = type(getattr(error, "orig", None) or error)  # its text may quote people's data
+            log.error("a row of a job was refused", row=type(rows[0]).__name__, error=kind.__name__)

@@ -1,17 +1,19 @@
+import asyncio
 from datetime import timedelta
 
 import pytest
 import time_machine
 from jinja2 import UndefinedError
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.database import Session, utcnow
-from app.mail import log, send
+from app.mail import log, send, smtp
 from app.mail.errors import PermanentMailError, TemporaryMailError
 from app.mail.models import MailLog, MailOutcome
 from app.mail.tasks import KEEP, prune_old_mail_log
 from app.settings import settings
-from app.tasks import task
+from app.tasks import Job, JobStatus, task
 from app.tasks.worker import run_now
 from tests.mail.emails import CarelessEmail, NoteEmail
 from tests.mail.smtp_server import SmtpServer, running
@@ -70,6 +72,31 @@ async def test_a_refusal_is_kept_without_the_address_that_the_server_repeats(
         await send_by_job(session)
     [entry] = await entries(outcome=MailOutcome.REFUSED)
     assert entry.answer == "550 <address> unknown"
+
+
+async def test_bytes_that_are_no_text_do_not_make_a_mail_go_out_again(
+    session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were the entry refused by the database, the job could not be settled either."""
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hello\r\n")
+        while line := await reader.readline():
+            if line.startswith(b"DATA"):
+                writer.write(b"354 go on\r\n")
+                await reader.readuntil(b"\r\n.\r\n")
+            writer.write(b"250 re\xe7u \x1b[31m\x00 4F2\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(take, "127.0.0.1", 0) as listener:
+        port = listener.sockets[0].getsockname()[1]
+        monkeypatch.setattr(settings, "mail_url", f"smtp://127.0.0.1:{port}")
+        await send_by_job(session)
+        job = (await session.exec(select(Job))).one()
+        await smtp.close()
+    assert job.status == JobStatus.SUCCESSFUL
+    [entry] = await entries()
+    assert entry.answer == "250 re u [31m 4F2"
 
 
 async def test_outside_of_a_job_the_outcome_is_kept_too(mailbox: object) -> None:

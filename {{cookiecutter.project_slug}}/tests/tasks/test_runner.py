@@ -179,6 +179,18 @@ async def test_a_refused_row_is_dropped_alone(ran: Ran, session: AsyncSession) -
     assert [log["event"] for log in logs].count("a row of a job was refused") == 1
 
 
+async def test_a_row_that_can_not_be_encoded_is_dropped_alone(session: AsyncSession) -> None:
+    await jobs.trace.enqueue(session, "x", "y")
+    await session.commit()
+    async with engine.begin() as connection:
+        [claimed] = await queue.claim(connection, "me", 1, lease=timedelta(minutes=1))
+        left = [Job(task="a row", key=key, max_attempts=1) for key in ("a", "\ud800", "b")]
+        await queue.settle(
+            connection, "me", [queue.Outcome(claimed, JobStatus.SUCCESSFUL, rows=left)]
+        )
+    assert await rows(session) == {"a", "b"}
+
+
 async def test_an_attempt_that_does_not_count_writes_no_rows(
     session: AsyncSession, job_of: JobOf
 ) -> None:
