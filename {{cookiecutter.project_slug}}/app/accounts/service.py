@@ -58,6 +58,7 @@ async def create_superuser(
 ) -> User:
     """Make an account that may do everything; an existing one gets the right and the password.
 
+    Whatever opened that one so far ends: it was not meant to open this much.
     Raises WeakPassword, or pydantic.ValidationError for what is no address, name or password.
     """
     data = Register(email=email, password=SecretStr(password), full_name=full_name)
@@ -67,7 +68,11 @@ async def create_superuser(
     user.password_hash = await hash_password(password)
     user.is_superuser = user.is_active = True
     user.verified_at = user.verified_at or utcnow()
+    user.pending_email = None
     session.add(user)
+    await session.flush()  # before the sessions: see `sign_in.py`
+    await sessions.end_all(session, user)
+    await tokens.delete_all(session, user)
     return user
 
 
