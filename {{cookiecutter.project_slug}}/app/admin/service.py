@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
+from sqlalchemy import exists, update
+from sqlalchemy.orm import aliased
 from sqlmodel import col, func, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -118,13 +120,27 @@ async def list_users(
 async def deactivate_user(session: AsyncSession, user_id: UUID, *, by: User) -> User:
     """Lock somebody out: their devices are signed out, their links are dead.
 
-    Raises UserNotFound, or OwnAccount.
+    Of two administrators who do this to each other at once, one stays. Raises UserNotFound, or
+    OwnAccount.
     """
-    user = await _get_user(session, user_id)
-    if user.id == by.id:
+    if user_id == by.id:
         raise OwnAccount("Another administrator has to deactivate it.")
-    user.is_active = False
-    await session.flush()  # a sign-in that waits for this row finds it so
+    user = await _get_user(session, user_id)
+    # PostgreSQL locks both rows, always in one order; SQLite lets one write at a time anyway.
+    both = select(col(User.id)).where(col(User.id).in_([user.id, by.id])).order_by(col(User.id))
+    await session.exec(both.with_for_update())
+    still_here = aliased(User)
+    deactivated = await session.exec(
+        update(User)
+        .where(
+            col(User.id) == user.id,
+            exists().where(col(still_here.id) == by.id, col(still_here.is_active).is_(True)),
+        )
+        .values(is_active=False)
+        .execution_options(synchronize_session=False)
+    )
+    if not deactivated.rowcount:
+        raise UserNotFound("Your account or this one has been closed just now.")
     await sessions.end_all(session, user)
     await tokens.delete_all(session, user)
     return user

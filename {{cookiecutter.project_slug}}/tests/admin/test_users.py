@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from httpx2 import AsyncClient
 from sqlmodel import select
@@ -67,6 +69,24 @@ async def test_administrators_do_not_lock_themselves_out(
     response = await admin_client.post(f"/admin/users/{admin.id}/deactivate")
     assert response.status_code == 409
     assert (await admin_client.get("/admin")).status_code == 200
+
+
+async def test_of_two_administrators_who_deactivate_each_other_at_once_one_stays(
+    client: AsyncClient, admin: User, session: AsyncSession
+) -> None:
+    for number in range(5):
+        email = f"root{number}@example.com"
+        other = await make_user(session, email=email, is_superuser=True)
+        admin.is_active = True
+        await session.commit()
+        mine, theirs = await get_bearer(client, admin.email), await get_bearer(client, email)
+        await asyncio.gather(
+            client.post(f"/admin/users/{other.id}/deactivate", headers=mine),
+            client.post(f"/admin/users/{admin.id}/deactivate", headers=theirs),
+        )
+        await session.refresh(admin)
+        await session.refresh(other)
+        assert sorted([admin.is_active, other.is_active]) == [False, True]
 
 
 async def test_a_user_who_is_gone_is_not_found(admin_client: AsyncClient) -> None:
