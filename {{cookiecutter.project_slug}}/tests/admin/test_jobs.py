@@ -33,6 +33,15 @@ async def test_the_overview_counts_jobs_by_state_and_shows_the_latest_failure(
     assert "the &lt;b&gt;reason" in page
 
 
+async def test_the_overview_shows_no_token_of_an_error(
+    admin_client: AsyncClient, make_job: MakeJob
+) -> None:
+    await make_job(**failed("LinkIsDead: https://x.example/?token=hush"))
+    page = (await admin_client.get("/admin")).text
+    assert "LinkIsDead" in page
+    assert "hush" not in page
+
+
 async def test_an_overview_of_nothing_says_so(admin_client: AsyncClient) -> None:
     page = (await admin_client.get("/admin")).text
     assert "Nothing waits, nothing runs." in page
