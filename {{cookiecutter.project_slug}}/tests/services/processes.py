@@ -54,6 +54,10 @@ class Command:
         """Wait for its end; returns its exit code, negative for a signal."""
         return self._process.wait()
 
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
     def until_it_says(self, text: str) -> None:
         """Wait until this is in its output."""
         while text not in self.output:

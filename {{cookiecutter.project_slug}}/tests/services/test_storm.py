@@ -53,6 +53,13 @@ class Site:
         self.processes[name].kill()
         self.start(name)
 
+    def restart_what_ended(self) -> None:
+        """As service managers do: a worker may end when its broker has been away for long."""
+        for name, process in list(self.processes.items()):
+            if process.has_ended:
+                self.counts[f"{name} ended"] += 1
+                self.start(name)
+
     def faults(self) -> list[tuple[str, Callable[[], object]]]:
         """What may happen, and how to make it happen; each is over when it returns."""
         faults: list[tuple[str, Callable[[], object]]] = [
@@ -114,11 +121,12 @@ async def test_everybody_who_was_answered_gets_one_welcome(
         what, do = chance.choice(site.faults())
         await asyncio.to_thread(do)
         site.counts[what] += 1
+        await asyncio.to_thread(site.restart_what_ended)
         await asyncio.sleep(chance.uniform(0, 1))  # the weather, not a wait for anything
     await registering
 
     site.smtp.answer = ACCEPT
-    await until(lambda: _all_are_settled(site.postgresql.url))
+    await until(lambda: _all_are_settled(site))
     mails = Counter((mail["To"], mail["Message-ID"]) for mail in site.smtp.messages)
     identities = Counter(address for address, _ in mails)
     record_property("storm", _report(site, accepted, mails, identities))
@@ -148,8 +156,9 @@ async def _register(site: Site, accepted: set[str]) -> None:
         await asyncio.gather(*(people(client) for _ in range(10)))
 
 
-async def _all_are_settled(url: str) -> bool:
-    engine = create_engine(Settings(database_url=url).database_url)
+async def _all_are_settled(site: Site) -> bool:
+    await asyncio.to_thread(site.restart_what_ended)
+    engine = create_engine(Settings(database_url=site.postgresql.url).database_url)
     waiting = (JobStatus.READY, JobStatus.RUNNING)
     number = select(func.count()).where(col(Job.status).in_(waiting))
     try:
