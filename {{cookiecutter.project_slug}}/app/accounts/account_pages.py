@@ -13,6 +13,7 @@ from app.accounts.dependencies import (
     OptionalUser,
     SignedInUser,
     clear_session_cookie,
+    set_session_cookie,
 )
 from app.accounts.devices import describe_device
 from app.accounts.errors import InvalidToken
@@ -85,8 +86,10 @@ async def change_password(
     form = await parse_form(request, ChangePassword)
     if form.data:
         async with refusal_shown_in(form, session):
-            await changes.change_password(session, user, current, form.data, client)
+            renewed = await changes.change_password(session, user, current, form.data, client)
             response = see_other("/account")
+            if renewed:
+                set_session_cookie(response, renewed)
             flash(response, "Your password is changed. Your other devices are signed out.")
             return response
     return form_page(request, "accounts/change_password.html", form, user=user)

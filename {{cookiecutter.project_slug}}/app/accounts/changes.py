@@ -25,7 +25,7 @@ from app.accounts.models import LoginSession, User
 from app.accounts.password_policy import check_password
 from app.accounts.passwords import hash_password, verify_password
 from app.accounts.schemas import ChangeEmail, ChangePassword, ConfirmPassword
-from app.accounts.sessions import ClientInfo
+from app.accounts.sessions import ClientInfo, SignedIn
 from app.accounts.tasks import (
     send_account_deleted_email,
     send_email_change_link,
@@ -44,9 +44,11 @@ async def change_password(
     current: LoginSession,
     data: ChangePassword,
     client: ClientInfo,
-) -> None:
+) -> SignedIn | None:
     """Set another password, and end all that the old one opened but the current session.
 
+    A browser's gets another token, to be handed over, for people change passwords when they
+    fear that somebody has copied something. A program keeps its own.
     Raises WeakPassword, WrongPassword or TooManyAttempts.
     """
     password = data.new_password.get_secret_value()
@@ -60,6 +62,9 @@ async def change_password(
     await tokens.delete_all(session, user)
     await sessions.end_all(session, user, but=current)
     await send_password_changed_email.enqueue(session, user_id=user.id)
+    if tokens.digest(client.cookie or "") != current.token_hash:
+        return None
+    return await sessions.renew_token(session, user, current)
 
 
 async def request_email_change(

@@ -15,6 +15,7 @@ from app.accounts.dependencies import (
     CurrentSession,
     CurrentUser,
     clear_session_cookie,
+    set_session_cookie,
 )
 from app.accounts.models import User
 from app.accounts.schemas import (
@@ -66,9 +67,11 @@ async def change_password(
     current: CurrentSession,
     data: ChangePassword,
     client: ClientInfoDep,
+    response: Response,
 ) -> Message:
-    """Set another password. All other devices are signed out."""
-    await changes.change_password(session, user, current, data, client)
+    """Set another password. All other devices are signed out; a session cookie is renewed."""
+    if renewed := await changes.change_password(session, user, current, data, client):
+        set_session_cookie(response, renewed)
     return Message(detail="Your password is changed, and your other devices are signed out.")
 
 

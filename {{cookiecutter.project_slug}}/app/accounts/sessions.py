@@ -119,6 +119,14 @@ async def end_all(session: AsyncSession, user: User, *, but: LoginSession | None
     await session.exec(ended.where(col(LoginSession.id) != but.id) if but else ended)
 
 
+async def renew_token(session: AsyncSession, user: User, login: LoginSession) -> SignedIn:
+    """Keep the session, with another token: a copy of the old one opens nothing any more."""
+    token = generate()
+    renewed = update(LoginSession).where(col(LoginSession.id) == login.id)
+    await session.exec(renewed.values(token_hash=digest(token)))
+    return SignedIn(token, login.expires_at, user)
+
+
 async def _touch(session: AsyncSession, login: LoginSession) -> None:
     """Committed at once: no other request waits for the row until this one has ended."""
     time = utcnow()
