@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import Session, SQLModel
 
@@ -25,7 +24,7 @@ async def insert_rows(connection: AsyncConnection, rows: Sequence[SQLModel]) -> 
 
     try:
         await connection.run_sync(insert)
-    except (StatementError, UnicodeError) as error:  # the latter: half of a surrogate pair
+    except Exception as error:  # a mistake in a task must not hold up its worker's other jobs
         if connection.invalidated:
             raise
         if len(rows) > 1:

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, SecretStr
+from sqlmodel import SQLModel
 
 from app.tasks import Discard, Job, Retry, current_job, task
 from app.tasks.schedule import Schedule
@@ -152,6 +153,8 @@ async def leaving_rows(keys: list[str], how: str) -> None:
         job.on_settle(Job(task="a row", key=key, max_attempts=1, run_after=NEVER))
     if how == "raises":
         raise ZeroDivisionError
+    if how == "leaves no row":
+        job.on_settle(SQLModel())
 
 
 NEVER = datetime(2100, 1, 1, tzinfo=UTC)

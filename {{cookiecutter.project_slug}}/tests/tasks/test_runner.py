@@ -191,6 +191,11 @@ async def test_a_row_that_can_not_be_encoded_is_dropped_alone(session: AsyncSess
     assert await rows(session) == {"a", "b"}
 
 
+async def test_what_is_no_row_does_not_hold_up_the_worker(ran: Ran) -> None:
+    job = await ran(jobs.leaving_rows, ["a"], "leaves no row")
+    assert job.status == JobStatus.SUCCESSFUL
+
+
 async def test_an_attempt_that_does_not_count_writes_no_rows(
     session: AsyncSession, job_of: JobOf
 ) -> None:
