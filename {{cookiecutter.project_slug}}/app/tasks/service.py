@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Text,
+    case,
     cast,
     delete,
     literal_column,
@@ -102,16 +103,20 @@ async def job_result(session: AsyncSession, job_id: UUID) -> Any:
 async def retry_job(session: AsyncSession, job_id: UUID) -> Job:
     """Make a failed job ready now, with all its attempts; also one that waits for its backoff.
 
+    One that was cancelled while it ran waits for the end of its lease: until then its worker
+    may not have stopped it.
+
     Raises JobNotFound, and JobInWrongState for one that runs or has succeeded.
     """
     job = await get_job(session, job_id)
-    now = utcnow()
+    now, lease = utcnow(), col(Job.lease_expires_at)
     again = {
         "status": JobStatus.READY,
         "attempts": 0,
-        "run_after": now,
+        "run_after": case((lease > now, lease), else_=now),
         "announced_at": now,
         "finished_at": None,
+        "lease_expires_at": None,
     }
     await _change(session, job, (JobStatus.FAILED, JobStatus.READY), again, "retried")
     commits.announce(session.sync_session, job)
@@ -137,7 +142,6 @@ async def cancel_job(session: AsyncSession, job_id: UUID) -> Job:
         "error": CANCELLED,
         "finished_at": utcnow(),
         "worker": None,
-        "lease_expires_at": None,
     }
     await _change(session, job, (JobStatus.READY, JobStatus.RUNNING), ended, "cancelled")
     return job

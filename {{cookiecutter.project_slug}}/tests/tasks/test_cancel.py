@@ -1,0 +1,65 @@
+"""What becomes of a job that is cancelled while it runs."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import time_machine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.database import engine, utcnow
+from app.tasks import Job, JobStatus, queue
+from app.tasks.models import CANCELLED
+from app.tasks.service import cancel_job, retry_job
+from app.tasks.worker import Worker
+from tests.tasks import jobs
+from tests.tasks.conftest import until, working
+
+JobOf = Callable[[UUID], Awaitable[Job]]
+
+MINUTE = timedelta(minutes=1)
+
+
+async def test_its_worker_stops_it(session: AsyncSession, job_of: JobOf, tmp_path: Path) -> None:
+    job = await jobs.slow.enqueue(session, str(tmp_path / "log"), 60.0)
+    await session.commit()
+    async with working(Worker(lease=timedelta(milliseconds=300))) as worker:
+        await until(lambda: jobs.lines(tmp_path / "log") == ["begun"])
+        await cancel_job(session, job.id)
+        await session.commit()
+        await until(lambda: not worker._running)
+    cancelled = await job_of(job.id)
+    assert (cancelled.status, cancelled.error) == (JobStatus.FAILED, CANCELLED)
+
+
+async def test_a_retry_waits_until_its_worker_must_have_stopped(session: AsyncSession) -> None:
+    job = await jobs.trace.enqueue(session, "x", "y")
+    await session.commit()
+    async with engine.begin() as connection:
+        await queue.claim(connection, "still at it", 1, lease=MINUTE)
+    await cancel_job(session, job.id)
+    await retry_job(session, job.id)
+    await session.commit()
+    assert await claimed() == []
+    with time_machine.travel(utcnow() + MINUTE):
+        assert await claimed() == [job.id]
+
+
+@pytest.mark.parametrize("status", [JobStatus.FAILED, JobStatus.READY])
+async def test_a_retry_of_what_nobody_runs_is_due_at_once(
+    session: AsyncSession, status: JobStatus
+) -> None:
+    job = await jobs.trace.using(run_after=MINUTE).enqueue(session, "x", "y")
+    job.status = status
+    await session.commit()
+    await retry_job(session, job.id)
+    await session.commit()
+    assert await claimed() == [job.id]
+
+
+async def claimed() -> list[UUID]:
+    """What another worker gets now."""
+    async with engine.begin() as connection:
+        return [job.id for job in await queue.claim(connection, "another", 9, lease=MINUTE)]
