@@ -135,3 +135,8 @@ def drop_color_message(
     """Uvicorn says everything twice, the second time for terminals."""
     event.pop("color_message", None)
     return event
+
+
+def summary(error: BaseException) -> str:
+    """The first line: a driver's further ones (DETAIL: …) may quote people's data."""
+    return f"{type(error).__name__}: {error}".split("\n", 1)[0]

@@ -1,11 +1,12 @@
 """Tells a broker of committed jobs, from one thread for which nobody waits.
 
 A message is a hint, no more: the row is committed. So whoever commits never waits for the
-broker, and what could not be published is left to the sweep, which finds it in the table.
+broker. What it does not take waits here, as far as there is room, and in the table anyway.
 """
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import time
@@ -14,7 +15,8 @@ from datetime import timedelta
 from queue import Full, Queue
 from threading import Lock, Thread
 
-from app.logging import get_logger
+from app.database import utcnow
+from app.logging import get_logger, summary
 from app.tasks.commits import JobRef
 
 log = get_logger(__name__)
@@ -22,7 +24,7 @@ log = get_logger(__name__)
 ROOM = 10_000
 """Messages that wait in memory while the broker is away; more are left to the sweep."""
 PAUSE = timedelta(seconds=1)
-"""Between two tries while the broker is away: each costs one message, and the rest can wait."""
+"""Between two tries while the broker is away."""
 LAST_WORDS = timedelta(milliseconds=100)
 """How long the end of a process is put off for what is still unpublished."""
 
@@ -52,11 +54,14 @@ class Publisher:
             if self._thread is None:
                 self._thread = Thread(target=self._work, name="publisher", daemon=True)
                 self._thread.start()
+        for job in jobs:
+            self._keep(job)
+
+    def _keep(self, job: JobRef) -> None:
         try:
-            for job in jobs:
-                self._jobs.put_nowait(job)
+            self._jobs.put_nowait(job)
         except Full:
-            log.debug("too many messages wait for the broker; leaving some to the sweep")
+            log.debug("too many messages wait for the broker; leaving one to the sweep")
 
     def close(self) -> None:
         """Wait a moment for what is unpublished, unless the broker is away."""
@@ -70,6 +75,7 @@ class Publisher:
             try:
                 self._publish(job)
             except Exception as error:  # whatever the broker's client raises
+                self._keep(job)  # behind the others, should there be something wrong with it
                 self._complain(error)
                 time.sleep(PAUSE.total_seconds())
             else:
@@ -81,6 +87,23 @@ class Publisher:
     def _complain(self, error: Exception) -> None:
         """Once an outage: a busy server would fill the disk with it."""
         if not self._away:
-            summary = f"{type(error).__name__}: {error}".split("\n", 1)[0]
-            log.error("the broker takes no messages; the sweep will repeat them", error=summary)
+            log.error("the broker takes no messages; trying again", error=summary(error))
         self._away = True
+
+
+class BrokeredEngine:
+    """What the engines with a broker have in common; they publish, answer `ping` and work."""
+
+    brokered = True
+
+    def __init__(self, publish: Callable[[JobRef], None]) -> None:
+        self._publisher = Publisher(publish)
+
+    async def start(self) -> None:
+        """Nothing to start: jobs run in workers, ticks come from schedulers."""
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self._publisher.close)
+
+    def committed(self, jobs: Sequence[JobRef]) -> None:
+        self._publisher.submit([job for job in jobs if job.run_after <= utcnow()])

@@ -23,6 +23,8 @@ from app.tasks.queue import READY, RUNNING
 log = get_logger(__name__)
 
 TURN = timedelta(seconds=1)
+STEP = timedelta(seconds=1)
+"""Clocks that are only adjusted move less from turn to turn."""
 BATCH = 1000
 """Announcements a turn: a broker that comes back is not buried."""
 LONGEST_SILENCE = timedelta(hours=1)
@@ -36,10 +38,13 @@ class Sweeper:
         *,
         lease: timedelta = settings.tasks_lease,
         grace: timedelta = settings.tasks_republish_after,
+        pause: timedelta = TURN,
     ) -> None:
         self._patience = lease.total_seconds() / 2
         self._grace = grace
+        self._pause = pause
         self._answering_since: float | None = None
+        self._clock_ahead: float | None = None
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -51,16 +56,19 @@ class Sweeper:
         while not self._stopping.is_set():
             await self.turn()
             with suppress(TimeoutError):
-                async with asyncio.timeout(TURN.total_seconds()):
+                async with asyncio.timeout(self._pause.total_seconds()):
                     await self._stopping.wait()
 
     async def turn(self) -> int:
         """Free what dead workers left and announce what is due; return how many were freed.
 
-        After a start or an outage of the database nothing is freed at first: the workers
-        that are alive renew their leases every third of a lease, and need the time to do so.
+        After a start, an outage of the database or a step of the clock nothing is freed at
+        first: the workers that are alive renew their leases every third of a lease, and need
+        the time to do so.
         """
         loop = asyncio.get_running_loop()
+        if self._clock_was_set(utcnow().timestamp() - loop.time()):
+            self._answering_since = None
         freed, due = [], []
         try:
             async with engine.begin() as connection:
@@ -71,6 +79,8 @@ class Sweeper:
             if news and await _broker_answers():
                 async with engine.begin() as connection:
                     due = await announce_due(connection, grace=self._grace)
+            if due:
+                engines.current().committed(due)
         except Exception as error:  # most likely the database is away; whatever it is, go on
             self._answering_since = None
             log.error("could not sweep; trying again", error=type(error).__name__)
@@ -79,9 +89,12 @@ class Sweeper:
             self._answering_since = loop.time()
         for id_, status in freed:
             log.warning("freed a job of a dead worker", job_id=str(id_), status=status)
-        if due:
-            engines.current().committed(due)
         return len(freed)
+
+    def _clock_was_set(self, ahead: float) -> bool:
+        """ahead: of the time that nobody sets, in seconds."""
+        before, self._clock_ahead = self._clock_ahead, ahead
+        return before is not None and abs(ahead - before) > STEP.total_seconds()
 
 
 async def free_leases(connection: AsyncConnection) -> list[tuple[UUID, JobStatus]]:

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database import engine, utcnow
-from app.logging import get_logger
+from app.logging import get_logger, summary
 from app.settings import settings
 from app.tasks import queue
 from app.tasks.connection import KeptConnection
@@ -33,7 +33,6 @@ CLEAN_UP = timedelta(seconds=5)
 """How long a job that is cancelled at shutdown may take to clean up."""
 SHORTEST_WAIT = timedelta(milliseconds=50)
 """Before asking again for a job that is due and that another has locked."""
-
 
 ONE_STATEMENT = engine.dialect.name == "postgresql"
 """Whether a turn may be one statement without BEGIN and COMMIT: a quarter of the round trips."""
@@ -64,8 +63,9 @@ class Worker:
         self._running: dict[asyncio.Task[Outcome], ClaimedJob] = {}
         self._outcomes: list[Outcome] = []
         self._submitted: dict[UUID, asyncio.Future[None]] = {}
-        self._sweeper = Sweeper(lease=lease)
+        self._sweeper = Sweeper(lease=lease, pause=lease / 3)
         self._connection = KeptConnection(engine)
+        self._heartbeat = KeptConnection(engine)
         self._autocommit = KeptConnection(engine.execution_options(isolation_level="AUTOCOMMIT"))
 
     def wake(self) -> None:
@@ -91,18 +91,19 @@ class Worker:
     async def run(self) -> None:
         """Work until `stop`."""
         log.info("worker started", worker=self.id, concurrency=self.concurrency)
-        upkeep = asyncio.create_task(self._upkeep())
+        upkeep = [asyncio.create_task(it) for it in (self._keep_leases(), self._sweeper.run())]
         try:
             while not self._stopping:
                 await self._sleep(await self._turn())
             await self._finish()
         finally:
-            upkeep.cancel()
-            await asyncio.wait([upkeep], timeout=CLEAN_UP.total_seconds())
+            for task in upkeep:
+                task.cancel()
+            await asyncio.wait(upkeep, timeout=CLEAN_UP.total_seconds())
             self._stopping = True
             self._answer(self._submitted)
-            await self._connection.close()
-            await self._autocommit.close()
+            for kept in (self._connection, self._autocommit, self._heartbeat):
+                await kept.close()
         log.info("worker stopped", worker=self.id)
 
     async def _turn(self) -> timedelta:
@@ -132,7 +133,7 @@ class Worker:
             self._outcomes += [_handed_back(job) for job in claimed]
             if not kept.is_new:  # perhaps only this connection has ended: try another at once
                 return timedelta(0)
-            log.error("no answer from the database; trying again", error=_summary(error))
+            log.error("no answer from the database; trying again", error=summary(error))
             return POLL
         del self._outcomes[: len(outcomes)]
         for job in claimed:
@@ -213,32 +214,27 @@ class Worker:
             await asyncio.sleep(SHORTEST_WAIT.total_seconds())
             await self._turn()
 
-    async def _upkeep(self) -> None:
-        """Renew the leases of what runs here, and free the jobs of workers that died."""
+    async def _keep_leases(self) -> None:
+        """Renew the leases of what runs here; jobs that use up the pool can't prevent it."""
         while True:
             mine = {job.id: running for running, job in self._running.items()}
             try:
-                async with engine.begin() as connection:
+                async with self._heartbeat.begin() as connection:
                     kept = await queue.renew(connection, self.id, self._mine(), lease=self.lease)
             except Exception as error:
-                log.error("could not renew leases; trying again", error=_summary(error))
+                log.error("could not renew leases; trying again", error=summary(error))
+                pause = POLL
             else:
+                pause = self.lease / 3
                 for id_ in mine.keys() - kept:
                     if mine[id_] in self._running:
                         log.error("lost the lease of a job that still ran", job_id=str(id_))
                         mine[id_].cancel()
-            if await self._sweeper.turn():
-                self.wake()
-            await asyncio.sleep(self.lease.total_seconds() / 3)
+            await asyncio.sleep(min(pause, self.lease / 3).total_seconds())
 
 
 def _handed_back(job: ClaimedJob) -> Outcome:
     return Outcome(job, JobStatus.READY, "its worker stopped", counted=False)
-
-
-def _summary(error: Exception) -> str:
-    """The first line: a driver's further ones (DETAIL: …) may quote people's data."""
-    return f"{type(error).__name__}: {error}".split("\n", 1)[0]
 
 
 async def run_now(ids: Collection[UUID] | None = None) -> int:

@@ -129,6 +129,20 @@ async def test_what_a_broker_that_is_away_missed_is_told_as_soon_as_it_is_back(
         assert broker.heard == [job.id]
 
 
+async def test_a_clock_that_steps_frees_nothing_before_leases_are_renewed(
+    session: AsyncSession,
+) -> None:
+    await trace.enqueue(session, "x", "y")
+    await session.commit()
+    async with engine.begin() as connection:
+        await queue.claim(connection, "alive", 1, lease=MINUTE)
+    sweeper = Sweeper(lease=timedelta(0))
+    await sweeper.turn()
+    with time_machine.travel(utcnow() + 2 * MINUTE):
+        assert await sweeper.turn() == 0
+        assert await sweeper.turn() == 1, "but it is dead if it has not done so"
+
+
 async def test_an_engine_without_a_broker_is_told_nothing(
     session: AsyncSession, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

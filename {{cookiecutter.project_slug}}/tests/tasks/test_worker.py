@@ -4,14 +4,16 @@ import asyncio
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
 import pytest
 from sqlalchemy import event, update
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import QueuePool
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -109,15 +111,48 @@ async def test_many_workers_run_each_job_once(session: AsyncSession, tmp_path: P
     assert set((await session.exec(select(Job.attempts))).all()) == {1}
 
 
-async def test_a_living_worker_keeps_its_job_beyond_the_lease(
+async def test_a_living_worker_renews_its_leases(
+    session: AsyncSession, job_of: JobOf, tmp_path: Path
+) -> None:
+    job = await jobs.slow.enqueue(session, str(tmp_path / "log"), 60.0)
+    await session.commit()
+    async with working(renewing_worker()):
+        await until(lambda: jobs.lines(tmp_path / "log") == ["begun"])
+        first = (await job_of(job.id)).lease_expires_at
+
+        async def is_renewed() -> bool:
+            return (await job_of(job.id)).lease_expires_at != first
+
+        await until(is_renewed)
+
+
+async def test_leases_are_renewed_when_jobs_use_all_connections(
     session: AsyncSession, tmp_path: Path
 ) -> None:
-    await jobs.slow.enqueue(session, str(tmp_path / "log"), 1.5)
+    await jobs.slow.enqueue(session, str(tmp_path / "log"), 60.0)
     await session.commit()
-    short = timedelta(seconds=1)
-    async with working(Worker(lease=short)), working(Worker(lease=short)):
-        await until(all_finished)
-    assert jobs.lines(tmp_path / "log") == ["begun", "finished"]
+    pool = cast(QueuePool, engine.pool)
+    async with working(renewing_worker()), AsyncExitStack() as held:
+        await until(lambda: jobs.lines(tmp_path / "log") == ["begun"])
+        while pool.checkedout() < pool.size() + pool._max_overflow:
+            connection = await held.enter_async_context(engine.connect())
+
+        async def lease() -> datetime:
+            async with connection.begin():
+                rows = await connection.execute(select(col(Job.lease_expires_at)))
+                return cast(datetime, rows.scalar_one())
+
+        first = await lease()
+
+        async def is_renewed() -> bool:
+            return await lease() != first
+
+        await until(is_renewed)
+
+
+def renewing_worker() -> Worker:
+    """Renews after a second; a busy machine may be late by two."""
+    return Worker(lease=timedelta(seconds=3), shutdown_timeout=timedelta(milliseconds=1))
 
 
 async def test_a_worker_that_lost_its_lease_stops_and_changes_nothing(

@@ -15,7 +15,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from threading import Thread
 from typing import Any
 
@@ -26,13 +25,12 @@ from celery.bin.celery import celery as celery_command
 from celery.concurrency.thread import TaskPool as ThreadPool
 from kombu import Connection
 
-from app.database import utcnow
 from app.logging import configure_logging, get_logger
 from app.settings import settings
 from app.tasks import loop
 from app.tasks.commits import JobRef
 from app.tasks.engines import celeryconfig as config
-from app.tasks.publisher import Publisher
+from app.tasks.publisher import BrokeredEngine
 from app.tasks.schedule import Scheduler
 from app.tasks.task import all_tasks
 
@@ -45,20 +43,9 @@ celery_app = Celery("app")
 celery_app.config_from_object(config)
 
 
-class Engine:
-    brokered = True
-
+class Engine(BrokeredEngine):
     def __init__(self) -> None:
-        self._publisher = Publisher(_publish)
-
-    async def start(self) -> None:
-        """Nothing to start: jobs run in workers, ticks come from schedulers."""
-
-    async def stop(self) -> None:
-        await asyncio.to_thread(self._publisher.close)
-
-    def committed(self, jobs: Sequence[JobRef]) -> None:
-        self._publisher.submit([job for job in jobs if job.run_after <= utcnow()])
+        super().__init__(_publish)
 
     def ping(self) -> None:
         with _connection() as connection:

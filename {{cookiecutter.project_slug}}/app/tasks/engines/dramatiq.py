@@ -6,9 +6,7 @@ says what is to be done, and whether it is done already. Why it is done so: docs
 
 from __future__ import annotations
 
-import asyncio
 import signal
-from collections.abc import Sequence
 from threading import Event
 from urllib.parse import urlencode, urlsplit
 
@@ -19,11 +17,10 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import Middleware, default_middleware
 from redis import Redis
 
-from app.database import utcnow
 from app.settings import settings
 from app.tasks import loop
 from app.tasks.commits import JobRef
-from app.tasks.publisher import Publisher
+from app.tasks.publisher import BrokeredEngine
 from app.tasks.task import all_tasks
 
 CONNECT, ANSWER = 1, 5
@@ -85,24 +82,16 @@ for task in all_tasks():
     _make_actor(task.name, task.queue, task.priority)
 
 
-class Engine:
-    brokered = True
-
+class Engine(BrokeredEngine):
     def __init__(self) -> None:
-        self._publisher = Publisher(_publish)
-
-    async def start(self) -> None:
-        """Nothing to start: jobs run in workers, ticks come from schedulers."""
-
-    async def stop(self) -> None:
-        await asyncio.to_thread(self._publisher.close)
-
-    def committed(self, jobs: Sequence[JobRef]) -> None:
-        self._publisher.submit([job for job in jobs if job.run_after <= utcnow()])
+        super().__init__(_publish)
 
     def ping(self) -> None:
         if isinstance(broker, RabbitmqBroker):
-            broker.connection.process_data_events()
+            try:
+                broker.connection.process_data_events()
+            finally:  # each thread has its own, which nobody would keep alive or close
+                del broker.connection
         elif isinstance(broker, RedisBroker):
             broker.client.ping()
 

@@ -8,10 +8,8 @@ the job table knows the rest: docs/decisions/0014.
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from threading import Semaphore, Thread
 from typing import Any, ClassVar
@@ -25,12 +23,11 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import DequeueStrategy
 
-from app.database import utcnow
 from app.logging import get_logger
 from app.settings import settings
 from app.tasks import loop
 from app.tasks.commits import JobRef
-from app.tasks.publisher import Publisher
+from app.tasks.publisher import BrokeredEngine
 from app.tasks.task import all_tasks
 
 log = get_logger(__name__)
@@ -67,9 +64,11 @@ class Worker(SimpleWorker):
         self._slots.release()
 
     def _run(self, job_id: str) -> None:
-        with suppress(loop.Stopping):
-            loop.run_job(job_id)
-        self._slots.release()
+        try:
+            with suppress(loop.Stopping):
+                loop.run_job(job_id)
+        finally:
+            self._slots.release()
 
     def handle_warm_shutdown_request(self) -> None:
         """SIGTERM: take nothing more; finish what runs, or hand it back."""
@@ -77,9 +76,7 @@ class Worker(SimpleWorker):
         loop.stop()
 
 
-class Engine:
-    brokered = True
-
+class Engine(BrokeredEngine):
     def __init__(self) -> None:
         # One more try, at once: Redis may have closed a connection that was long idle.
         self._redis = _connect(socket_timeout=1, retry=Retry(NoBackoff(), 1))
@@ -87,16 +84,7 @@ class Engine:
             name: Queue(name, connection=self._redis, serializer=JSONSerializer)
             for name in ("default", *(task.queue for task in all_tasks()))
         }
-        self._publisher = Publisher(self._publish)
-
-    async def start(self) -> None:
-        """Nothing to start: jobs run in workers, ticks come from schedulers."""
-
-    async def stop(self) -> None:
-        await asyncio.to_thread(self._publisher.close)
-
-    def committed(self, jobs: Sequence[JobRef]) -> None:
-        self._publisher.submit([job for job in jobs if job.run_after <= utcnow()])
+        super().__init__(self._publish)
 
     def ping(self) -> None:
         self._redis.ping()
