@@ -27,8 +27,9 @@ def test_a_project_with_another_engine_passes_its_checks_and_tests(
 ) -> None:
     succeed("make", "check", cwd=other_project, env=project_env)
 
-    tests = ["tests/test_settings.py", "tests/tasks"]
-    tests += [] if engine == "inprocess" else [f"tests/services/test_{engine}.py"]
+    # What all engines share is tested in the default project.
+    tests = ["tests/test_settings.py"]
+    tests += ["tests/tasks" if engine == "inprocess" else f"tests/services/test_{engine}.py"]
     if request.config.getoption("--require-services"):
         tests.append("--require-services")
     arguments = f"ARGS={' '.join(tests)}"
