@@ -8,6 +8,7 @@ import os
 import socket
 from pathlib import Path
 from secrets import token_urlsafe
+from threading import Thread
 from typing import Annotated, Any
 
 import typer
@@ -75,13 +76,10 @@ def worker(
 
     _require_migrations()
     if with_scheduler:
-        from multiprocessing import get_context
+        from app.tasks.schedule import keep_scheduler
 
-        from app.tasks.schedule import run_scheduler
-
-        # A process of its own, whatever the engine makes of this one; it ends when this one does.
-        new_process = get_context("spawn").Process
-        new_process(target=run_scheduler, name="scheduler", daemon=True).start()
+        # A process of its own, whatever the engine makes of this one.
+        Thread(target=keep_scheduler, name="scheduler", daemon=True).start()
     configure_logging()
     engines.current().work(concurrency=concurrency or settings.tasks_concurrency)
 

@@ -31,10 +31,11 @@ ROOT = Path(__file__).parent.parent
 PASSWORD = "correct horse battery staple"
 
 
-def wait_for(word: str, stream: IO[str]) -> None:
-    while line := stream.readline():
-        if word in line:
-            return
+def wait_for(word: str, stream: IO[str]) -> str:
+    """The line that has it; the last one, empty, if there is none."""
+    while (line := stream.readline()) and word not in line:
+        pass
+    return line
 
 
 async def failed_job(session: AsyncSession) -> Job:
@@ -279,6 +280,28 @@ async def test_worker_and_scheduler_run_until_sigterm(
     finally:
         for process in processes:
             process.kill()
+
+
+async def test_a_scheduler_of_a_worker_that_dies_is_begun_anew() -> None:
+    worker = await asyncio.to_thread(
+        Popen,
+        [sys.executable, "-m", "app.cli", "worker", "--with-scheduler"],
+        cwd=ROOT,
+        env=os.environ | {"LOG_LEVEL": "INFO"},
+        stderr=PIPE,
+        text=True,
+    )
+    try:
+        assert worker.stderr
+        pids = []
+        for _ in range(2):
+            line = await asyncio.to_thread(wait_for, "scheduler started", worker.stderr)
+            pids.append(int(line.partition("pid=")[2].split()[0]))
+            os.kill(pids[-1], signal.SIGKILL)
+        assert len(set(pids)) == 2
+    finally:
+        worker.kill()
+        worker.communicate()
 
 
 async def test_dev_makes_what_is_missing_and_serves(tmp_path: Path, mailbox: Mailbox) -> None:

@@ -13,6 +13,8 @@ installation that comes back after a week does not begin with a week of it.
 """
 
 import asyncio
+import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, datetime, timedelta
@@ -31,6 +33,8 @@ from app.tasks.task import Task
 log = get_logger(__name__)
 
 CATCH_UP = timedelta(hours=1)
+PAUSE = timedelta(seconds=1)
+"""Between the death of a scheduler and the next: it may be a setting that it can't do with."""
 NAP = timedelta(seconds=30)
 """The longest sleep: after it the clock is read again, should somebody have set it."""
 
@@ -127,7 +131,7 @@ class Scheduler:
 
     async def run(self) -> None:
         """Schedule and sweep until `stop`."""
-        log.info("scheduler started", schedules=len(self._due))
+        log.info("scheduler started", pid=os.getpid(), schedules=len(self._due))
         async with asyncio.TaskGroup() as group:
             group.create_task(self._sweeper.run())
             group.create_task(self._tick())
@@ -142,6 +146,8 @@ class Scheduler:
         """Enqueue what is due by the clock as it is now, should somebody have set it."""
         for schedule, due in self._due.items():
             tick = min(due, schedule.next_after(utcnow()))
+            if tick <= utcnow() and (latest := schedule.first_for(utcnow())) <= utcnow():
+                tick = latest
             if tick <= utcnow() and await self._enqueue(schedule, tick):
                 tick = schedule.next_after(utcnow())
             self._due[schedule] = tick
@@ -169,9 +175,25 @@ class Scheduler:
             return
 
 
+def keep_scheduler() -> None:
+    """Run a scheduler in a process of its own, and another one when it dies; for a thread.
+
+    It ends when this process does. One that was told to stop is not begun anew.
+    """
+    from multiprocessing import get_context
+
+    while True:
+        process = get_context("spawn").Process(target=run_scheduler, name="scheduler", daemon=True)
+        process.start()
+        process.join()
+        if process.exitcode == 0:
+            return
+        log.error("the scheduler has died; beginning another one", exitcode=process.exitcode)
+        time.sleep(PAUSE.total_seconds())
+
+
 def run_scheduler() -> None:
     """Schedule in this process until SIGTERM or SIGINT, or until the process that began it ends."""
-
     from multiprocessing import parent_process
 
     async def run() -> None:

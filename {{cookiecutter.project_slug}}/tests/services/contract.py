@@ -91,6 +91,11 @@ class Delivery:
         await finished(second)
         assert jobs.lines(tmp_path / "log") == ["before", "after"]
 
+    async def test_a_restarted_broker_answers_again(self, broker: Redis | RabbitMQ) -> None:
+        engines.current().ping()
+        broker.restart()
+        engines.current().ping()
+
 
 class BrokeredEngine(Delivery):
     """All of it."""

@@ -158,6 +158,14 @@ async def test_a_clock_that_is_set_back_runs_no_tick_twice(session: AsyncSession
     assert await ticks(session) == [at(3)]
 
 
+async def test_of_many_ticks_missed_while_asleep_the_last_is_made_up_for(
+    session: AsyncSession,
+) -> None:
+    quarterly = Schedule(tick, every=timedelta(minutes=15), cron=None, timezone="UTC")
+    await scheduled(at(7, 59), at(10, 7), at(10, 14), schedule=quarterly)
+    assert await ticks(session) == [at(7, 45), at(10)]
+
+
 async def test_a_tick_while_the_database_is_away_is_made_up_for(
     session: AsyncSession,
 ) -> None:

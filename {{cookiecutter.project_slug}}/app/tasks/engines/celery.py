@@ -226,12 +226,11 @@ def _end() -> None:
 @signals.beat_init.connect
 def _start_scheduler(**_: Any) -> None:
     """`celery beat` keeps Celery's own schedule; beside it runs ours, the same as anywhere."""
-    scheduler = Scheduler()
-    Thread(target=_schedule, args=(scheduler,), name="scheduler", daemon=True).start()
+    Thread(target=_schedule, name="scheduler", daemon=True).start()
 
 
-def _schedule(scheduler: Scheduler) -> None:
+def _schedule() -> None:
     try:
-        asyncio.run(scheduler.run())
+        asyncio.run(Scheduler().run())
     finally:
         os.kill(os.getpid(), signal.SIGTERM)
