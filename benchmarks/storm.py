@@ -62,7 +62,7 @@ PATTERNS = (
     Pattern(
         "commit, then .delay()",
         (*UVICORN, "usual.celery_delay:app"),
-        worker=(*CELERY, "-A", "usual.celery_delay", "worker", "-c", "4"),
+        worker=(*CELERY, "-A", "usual.celery_delay:celery", "worker", "-c", "4"),
     ),
     Pattern("this template, inprocess", SERVE, ours=True),
     Pattern(
@@ -104,6 +104,7 @@ async def _blow(pattern: Pattern, weather: str, people: int) -> Row:
                 await site.start()
                 accepted, kills = await _register(site, people, weather)
                 await inbox.until_quiet()
+                site.check()
             finally:
                 await site.stop()
     lost = accepted - inbox.welcomed
@@ -177,6 +178,12 @@ class Site:
         os.killpg(self._processes[name].pid, signal.SIGKILL)  # Celery's children, too
         await self._processes[name].wait()
         await self._start(name)
+
+    def check(self) -> None:
+        """A process that could not run would make its pattern look worse than it is."""
+        for name, process in self._processes.items():
+            if process.returncode is not None:
+                raise RuntimeError((self._folder / f"{name}.log").read_text()[-3000:])
 
     async def stop(self) -> None:
         for process in reversed(self._processes.values()):

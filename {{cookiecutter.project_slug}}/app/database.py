@@ -29,11 +29,29 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
+NOTICE_SILENCE = {
+    "connect_timeout": 10,
+    **{"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3},
+    "tcp_user_timeout": 30_000,
+}
+"""A PostgreSQL whose packets are dropped, as after a failover, is noticed within half a minute;
+Linux alone would wait for a quarter of an hour. Seconds, the last in milliseconds; a URL may
+say otherwise. See https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+"""
+
+
 def create_engine(url: str) -> AsyncEngine:
     """An engine for `url`; parameters never reach logs or error texts."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_async_engine(parsed, hide_parameters=True, pool_pre_ping=True)
+        return create_async_engine(
+            parsed,
+            hide_parameters=True,
+            pool_pre_ping=True,
+            max_overflow=settings.tasks_concurrency
+            + 10,  # of jobs, and of requests
+            connect_args={k: v for k, v in NOTICE_SILENCE.items() if k not in parsed.query},
+        )
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(parsed, hide_parameters=True, connect_args={"timeout": 30})

@@ -19,6 +19,7 @@ from app.tasks import engines
 from app.tasks.commits import JobRef
 from app.tasks.models import WORKER_DIED, Job, JobStatus
 from app.tasks.queue import READY, RUNNING
+from app.tasks.threads import in_thread
 
 log = get_logger(__name__)
 
@@ -125,7 +126,7 @@ async def free_leases(connection: AsyncConnection) -> list[tuple[UUID, JobStatus
 async def _broker_answers() -> bool:
     """What it can't hear now must not count as announced: it would not be told again for long."""
     try:
-        await asyncio.to_thread(engines.current().ping)
+        await in_thread(engines.current().ping)
     except Exception as error:  # whatever the broker's client raises
         log.debug("the broker does not answer", error=type(error).__name__)
         return False
