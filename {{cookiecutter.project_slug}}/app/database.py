@@ -48,8 +48,7 @@ def create_engine(url: str) -> AsyncEngine:
             parsed,
             hide_parameters=True,
             pool_pre_ping=True,
-            max_overflow=settings.tasks_concurrency
-            + 10,  # of jobs, and of requests
+            max_overflow=settings.tasks_concurrency + 10,  # of jobs, and of requests
             connect_args={k: v for k, v in NOTICE_SILENCE.items() if k not in parsed.query},
         )
     if parsed.database and parsed.database != ":memory:":
