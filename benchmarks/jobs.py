@@ -91,13 +91,19 @@ async def _beside(folder: Path, env: dict[str, str], database: str, count: int) 
 async def _throughput(
     folder: Path, env: dict[str, str], quick: bool, database: str, limit: float
 ) -> Row:
-    figures = await _run(folder, env, "throughput", 2000 if quick else 6000)
+    figures = await throughput(folder, env, 2000 if quick else 6000)
     return Row(
         f"Jobs that do nothing, 10 at a time, {database}",
         f"{median(figures):,.0f} /s",
         median(figures),
         at_least(limit, "/s"),
     )
+
+
+async def throughput(folder: Path, env: dict[str, str], jobs: int) -> list[float]:
+    """Jobs per second, one figure a round."""
+    figures: list[float] = await _run(folder, env, "throughput", jobs)
+    return figures
 
 
 async def _run(folder: Path, env: dict[str, str], *arguments: object) -> Any:

@@ -24,6 +24,7 @@ import uvloop
 import brokers
 import jobs
 import mails
+import peers
 import project
 import registrations
 from server import project as project_folder
@@ -36,6 +37,7 @@ MEASUREMENTS: dict[str, Callable[[bool], Awaitable[list[Row]]]] = {
     "commit-to-start": jobs.commit_to_start,
     "jobs-sqlite": jobs.jobs_sqlite,
     "jobs-postgresql": jobs.jobs_postgresql,
+    "procrastinate": peers.procrastinate,
     "mail-render": mails.mail_render,
     "mail-rates": mails.mail_rates,
     "mail-memory": mails.mail_memory,
