@@ -49,7 +49,7 @@ MEASUREMENTS: dict[str, Callable[[bool], Awaitable[list[Row]]]] = {
     "memory": project.memory,
     "suite": project.suite,
 }
-PATIENCE = 240
+PATIENCE = 900
 """Seconds after which a measurement is given up."""
 
 
