@@ -28,6 +28,7 @@ class Dialogue:
     answer: str = "250 OK"
     """To the message itself."""
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    talks: list["asyncio.Task[None] | None"] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     """One of the connections is over."""
 
@@ -38,6 +39,7 @@ class Dialogue:
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writers.append(writer)
+        self.talks.append(asyncio.current_task())
         heard: list[str] = []
         number = len(self.heard)
         self.heard.append(heard)
@@ -58,6 +60,12 @@ class Dialogue:
         self.ended.set()
         writer.close()
 
+    async def end(self) -> None:
+        """Leave no task behind, for another test to be blamed for."""
+        for writer in self.writers:
+            writer.close()
+        await asyncio.gather(*filter(None, self.talks), return_exceptions=True)
+
     async def forget_everybody(self) -> None:
         """As a server that is started anew."""
         for writer in self.writers:
@@ -72,9 +80,8 @@ async def listening(dialogue: Dialogue) -> AsyncIterator[Transport]:
         port = server.sockets[0].getsockname()[1]
         yield transport_for(f"smtp://127.0.0.1:{port}?tls=none")
     finally:
-        for writer in dialogue.writers:
-            writer.close()
         server.close()
+        await dialogue.end()
 
 
 async def send(transport: Transport, times: int = 1) -> str:
@@ -220,6 +227,7 @@ def in_a_loop_of_its_own(dialogue: Dialogue) -> Iterator[Transport]:
         yield transport_for(f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}?tls=none")
     finally:
         loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(dialogue.end(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
