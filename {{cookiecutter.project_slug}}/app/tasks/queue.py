@@ -12,11 +12,16 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     Select,
+    Text,
+    any_,
     bindparam,
+    cast,
     func,
     literal_column,
+    not_,
     select,
     update,
 )
@@ -24,7 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import SQLModel, col
 
-from app.database import utcnow
+from app.database import engine, utcnow
 from app.tasks.models import Job, JobStatus
 from app.tasks.rows import insert_rows
 
@@ -43,7 +48,8 @@ class ClaimedJob:
 
     id: UUID
     task: str
-    arguments: dict[str, Any]
+    arguments: str
+    """As they are stored, in JSON."""
     attempt: int
     max_attempts: int
     request_id: str | None
@@ -121,13 +127,23 @@ def _claim_statement(due: Select[Any]) -> ReturningUpdate[Any]:
         .returning(
             _jobs.c.id,
             _jobs.c.task,
-            _jobs.c.arguments,
+            cast(_jobs.c.arguments, Text),
             _jobs.c.attempts,
             _jobs.c.max_attempts,
             _jobs.c.request_id,
             _jobs.c.started_at,
         )
     )
+
+
+def _among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Whether a column's value is one of a list that is bound later.
+
+    One parameter on PostgreSQL, however long the list: it then knows the statement already.
+    """
+    if engine.dialect.name == "postgresql":
+        return column == any_(bindparam(name, type_=ARRAY(column.type)))
+    return column.in_(bindparam(name, expanding=True))
 
 
 # Built once: building a statement costs more than running it.
@@ -142,8 +158,8 @@ _DUE = (
     .limit(bindparam("b_limit"))
 )
 _CLAIM = _claim_statement(_DUE)
-_CLAIM_BUT = _claim_statement(_DUE.where(_jobs.c.id.not_in(bindparam("b_but", expanding=True))))
-_CLAIM_THESE = _claim_statement(_DUE.where(_jobs.c.id.in_(bindparam("b_these", expanding=True))))
+_CLAIM_BUT = _claim_statement(_DUE.where(not_(_among(_jobs.c.id, "b_but"))))
+_CLAIM_THESE = _claim_statement(_DUE.where(_among(_jobs.c.id, "b_these")))
 _NEXT_DUE = select(func.min(_jobs.c.run_after)).where(_jobs.c.status == READY)
 
 
@@ -189,8 +205,8 @@ _MINE = (_jobs.c.status == RUNNING, _jobs.c.worker == bindparam("b_worker"))
 _SUCCEED = (
     update(_jobs)
     .where(
-        _jobs.c.id.in_(bindparam("b_done", expanding=True)),
-        _jobs.c.started_at.in_(bindparam("b_claims", expanding=True)),
+        _among(_jobs.c.id, "b_done"),
+        _among(_jobs.c.started_at, "b_claims"),
         *_MINE,
     )
     .values(

@@ -113,17 +113,13 @@ def _result(returned: object) -> Any:
 
 
 async def _call(task: Task[Any, Any], arguments: dict[str, Any]) -> object:
-    async with asyncio.timeout(_seconds(task)):
-        if task.is_async:
+    if task.is_async:
+        async with asyncio.timeout(task.timeout.total_seconds() if task.timeout else None):
             return await task.function(**arguments)
-        result = await in_thread(lambda: task.function(**arguments))
-        if inspect.isawaitable(result):  # an async def behind a plain decorator
-            return await result
-        return result
-
-
-def _seconds(task: Task[Any, Any]) -> float | None:
-    return task.timeout.total_seconds() if task.timeout and task.is_async else None
+    result = await in_thread(lambda: task.function(**arguments))
+    if inspect.isawaitable(result):  # an async def behind a plain decorator
+        return await result
+    return result
 
 
 def _again(job: ClaimedJob, error: str, after: timedelta | None) -> Outcome:

@@ -103,7 +103,7 @@ class Task(Generic[P, R]):
         signature, adapter = _stored(self.function)
         given = adapter.validate_python(signature.bind(*args, **kwargs).arguments)
         arguments = adapter.dump_python(given, mode="json", by_alias=True)
-        if self.load(arguments) != given:
+        if self.load(json.dumps(arguments, allow_nan=False)) != given:
             raise TypeError(f"{self.name}: an argument would not be the same after storing it")
         now, run_after = utcnow(), self.run_after
         if isinstance(run_after, timedelta):
@@ -123,10 +123,10 @@ class Task(Generic[P, R]):
         commits.announce(session.sync_session, job)
         return job
 
-    def load(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """The arguments of a stored job as typed values; raises BadArguments."""
+    def load(self, arguments: str) -> dict[str, Any]:
+        """The arguments of a stored job, JSON, as typed values; raises BadArguments."""
         try:
-            return _stored(self.function)[1].validate_json(json.dumps(arguments, allow_nan=False))
+            return _stored(self.function)[1].validate_json(arguments)
         except ValidationError as error:  # without the values: they may be personal
             problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
             raise BadArguments("; ".join(problems)) from None

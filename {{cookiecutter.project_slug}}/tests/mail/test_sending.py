@@ -1,4 +1,5 @@
 import asyncio
+import json
 from dataclasses import replace
 from uuid import uuid4
 
@@ -22,7 +23,9 @@ async def send_notes(people: list[str]) -> None:
 
 
 def job(*people: str) -> ClaimedJob:
-    return ClaimedJob(uuid4(), send_notes.name, {"people": list(people)}, 1, 8, None, utcnow())
+    return ClaimedJob(
+        uuid4(), send_notes.name, json.dumps({"people": people}), 1, 8, None, utcnow()
+    )
 
 
 async def attempt(job: ClaimedJob) -> Outcome:
