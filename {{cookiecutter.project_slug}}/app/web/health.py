@@ -9,10 +9,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import migrations
 from app.database import Session
+from app.logging import get_logger
 from app.settings import settings
 from app.tasks import engines, statistics
 from app.tasks.threads import in_thread
 
+log = get_logger(__name__)
 router = APIRouter(include_in_schema=False)
 
 _PATIENCE = 3  # seconds to wait for the database, and for the broker
@@ -29,6 +31,8 @@ async def alive() -> dict[str, str]:
 async def ready(response: Response) -> dict[str, str | dict[str, str]]:
     """Requests can be served: the database answers, it has the tables that this code expects,
     and what requests promise is done in time.
+
+    The answer names the checks that failed; why they did is in the log, and nobody else's business.
     """
     checks = await _checks()
     is_ready = all(answer == "ok" for answer in checks.values())
@@ -44,10 +48,15 @@ async def _checks() -> dict[str, str]:
         async with timeout(_PATIENCE), Session() as session:
             await session.connection()
             if await migrations.applied(session) != await to_thread(migrations.heads):
-                return {"database": "ok", "migrations": "not at head", "queue": "unknown"}
+                return {
+                    "database": "ok",
+                    "migrations": _failed("migrations", "not at head"),
+                    "queue": "unknown",
+                }
             return {"database": "ok", "migrations": "ok", "queue": await _queue(session)}
     except (SQLAlchemyError, OSError) as error:  # TimeoutError is an OSError
-        return {"database": type(error).__name__, "migrations": "unknown", "queue": "unknown"}
+        failed = _failed("database", type(error).__name__)
+        return {"database": failed, "migrations": "unknown", "queue": "unknown"}
 
 
 async def _broker() -> str:
@@ -58,7 +67,7 @@ async def _broker() -> str:
         async with timeout(_PATIENCE):
             await in_thread(engines.current().ping)
     except Exception as error:  # whatever the broker's client raises
-        return type(error).__name__
+        return _failed("broker", type(error).__name__)
     return "ok"
 
 
@@ -70,6 +79,10 @@ async def _queue(session: AsyncSession) -> str:
     lag = await statistics.longest_lag(session)
     if lag <= allowed:
         return "ok"
-    return (
-        f"the oldest due job has waited for {lag // _SECOND} s, {allowed // _SECOND} s are allowed"
-    )
+    late = f"the oldest due job has waited for {lag // _SECOND} s"
+    return _failed("queue", f"{late}, {allowed // _SECOND} s are allowed")
+
+
+def _failed(check: str, reason: str) -> str:
+    log.warning("not as it should be", check=check, reason=reason)
+    return "failed"
