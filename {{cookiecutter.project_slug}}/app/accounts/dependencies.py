@@ -3,9 +3,10 @@
 All are `async def`, also those that wait for nothing: FastAPI runs a `def` in a thread.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, HTTPException, Request, Response
 from fastapi.security import OAuth2PasswordBearer
@@ -83,8 +84,21 @@ CurrentSession = Annotated[LoginSession, Depends(get_current_session)]
 async def signed_in_user(request: Request, user: OptionalUser) -> User:
     """The user whom a page belongs to; anybody else signs in first, and then comes back."""
     if user is None:
-        raise HTTPException(303, headers={"Location": f"/login?next={quote(request.url.path)}"})
+        location = f"/login?next={quote(path)}" if (path := _page(request)) else "/login"
+        raise HTTPException(303, headers={"Location": location})
     return user
+
+
+def _page(request: Request) -> str:
+    """Where to come back to: for a form, the page that it was on, for only GET can be asked again.
+
+    The path alone: it is one of ours, whatever site a Referer names.
+    """
+    if request.method == "GET":
+        return request.url.path
+    with suppress(ValueError):  # `http://[` is no URL
+        return urlsplit(request.headers.get("referer", "")).path
+    return ""
 
 
 SignedInUser = Annotated[User, Depends(signed_in_user)]

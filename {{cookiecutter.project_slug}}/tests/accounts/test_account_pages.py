@@ -53,8 +53,20 @@ async def test_the_account_leads_to_everything(signed_in: AsyncClient) -> None:
 
 @pytest.mark.parametrize("path", ["/account/password", "/account/email", "/account/delete"])
 async def test_who_is_not_signed_in_signs_in_first(client: AsyncClient, path: str) -> None:
-    for answer in (await client.get(path), await client.post(path, data=PASSWORDS)):
+    form = await client.post(path, headers={"Referer": f"http://testserver{path}"})
+    for answer in (await client.get(path), form):
         assert (answer.status_code, answer.headers["location"]) == goes_to(f"/login?next={path}")
+
+
+async def test_after_signing_in_a_button_leads_back_to_its_page(client: AsyncClient) -> None:
+    client.headers["Referer"] = "http://testserver/account?tab=devices"
+    assert await post(client, "/account/sessions/end") == goes_to("/login?next=/account")
+
+
+@pytest.mark.parametrize("referer", ["", "http://[", "http://testserver"])
+async def test_a_form_from_nowhere_leads_to_the_account(client: AsyncClient, referer: str) -> None:
+    client.headers["Referer"] = referer
+    assert await post(client, "/account/sessions/end") == goes_to("/login")
 
 
 async def test_the_password_is_changed(signed_in: AsyncClient) -> None:
