@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,7 +16,7 @@ from app.web.security import add_security_headers
 
 def install_error_handlers(app: FastAPI) -> None:
     """Turn every exception into an answer, and say so in the OpenAPI description."""
-    for kind in (AppError, HTTPException, RequestValidationError, Exception):
+    for kind in (AppError, HTTPException, RequestValidationError, StaleDataError, Exception):
         app.add_exception_handler(kind, _answer)
     document_problems(app)
 
@@ -32,6 +33,8 @@ async def _answer(request: Request, error: Exception) -> Response:
             return error_response(request, problem, dict(error.headers or {}))
         case RequestValidationError():
             return error_response(request, _invalid_request(error))
+        case StaleDataError():  # the row was there when the request read it
+            return error_response(request, Problem.of_status(404, "It was deleted just now."))
     # Starlette sends this answer around the middleware, which therefore can't add its headers.
     response = error_response(request, Problem.of_status(500))
     add_security_headers(response.headers, request.scope["path"])

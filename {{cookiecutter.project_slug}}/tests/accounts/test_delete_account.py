@@ -1,14 +1,19 @@
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 from httpx2 import AsyncClient
+from sqlalchemy import delete
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts import tokens
+from app.accounts.dependencies import Login, get_current_user, get_optional_user
 from app.accounts.models import AccountToken, LoginSession, User
 from app.accounts.tasks import send_password_changed_email
 from app.accounts.tokens import Purpose
+from app.database import Session
+from app.main import app
 from app.settings import settings
 from app.tasks import Job
 from tests.accounts.fixtures import (
@@ -160,3 +165,31 @@ async def test_a_job_that_waits_for_the_deleted_writes_to_nobody(
     await session.commit()
 
     assert len(mailbox) == 0
+
+
+@pytest.fixture
+def deleted_meanwhile(user: User) -> Iterator[None]:
+    """Another request deletes the account after this one has looked it up."""
+
+    async def look_up(login: Login) -> User | None:
+        async with Session() as other:
+            await other.exec(delete(User))
+            await other.commit()
+        return login[0] if login else None
+
+    app.dependency_overrides = {get_current_user: look_up, get_optional_user: look_up}
+    yield
+    app.dependency_overrides = {}
+
+
+async def test_a_change_of_what_was_deleted_meanwhile_finds_nothing(
+    client: AsyncClient, deleted_meanwhile: None
+) -> None:
+    answer = await client.patch(ME, json={"full_name": "Ada King"})
+
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == "It was deleted just now."
+
+
+async def test_so_does_a_form(client: AsyncClient, deleted_meanwhile: None) -> None:
+    assert (await client.post("/account", data={"full_name": "Ada King"})).status_code == 404
