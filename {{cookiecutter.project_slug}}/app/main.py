@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from app import mail
 from app.database import engine
@@ -15,6 +15,7 @@ from app.tasks import engines
 from app.tasks.background import BackgroundMiddleware, BackgroundRunner
 from app.web import docs, health
 from app.web.errors import install_error_handlers
+from app.web.hosts import require_own_host
 from app.web.middleware import install_middleware
 from app.web.request_log import RequestLog
 from app.web.static import mount_static
@@ -48,6 +49,9 @@ app.add_middleware(RequestLog)
 mount_static(app)
 app.include_router(health.router)
 app.include_router(docs.router)
-for name in ("api", "pages") if settings.is_production else ("api", "pages", "dev"):
+for name in ("api", "pages"):
     for module in modules(name):
         app.include_router(module.router)
+if not settings.is_production:
+    for module in modules("dev"):
+        app.include_router(module.router, dependencies=[Depends(require_own_host)])
