@@ -75,5 +75,5 @@ def _open(path: str, **options: Any) -> sqlite3.Connection:
     return connection
 
 
-def _lower(value: object) -> object:
+def _lower(value: Any) -> Any:  # whatever SQLite holds
     return value.lower() if isinstance(value, str) else value
