@@ -47,6 +47,10 @@ PENDING_FOR = timedelta(days=7)
 """How long an address is kept that nobody confirmed: longer than its e-mail and link live."""
 
 
+class AccountGone(Discard):
+    """The account was deleted or deactivated while the job waited: nobody has to look into it."""
+
+
 @task(queue="mail", max_attempts=MAIL_ATTEMPTS)
 async def send_welcome_email(user_id: UUID) -> None:
     """Welcome a new user, with a link that verifies the address."""
@@ -191,7 +195,7 @@ async def _delete_unverified(session: AsyncSession) -> None:
 async def _active(session: AsyncSession, user_id: UUID) -> User:
     user = await session.get(User, user_id)
     if user is None or not user.is_active:
-        raise Discard("the user is gone")
+        raise AccountGone("the user is gone")
     return user
 
 

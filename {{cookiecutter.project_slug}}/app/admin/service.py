@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts import sessions, tokens
 from app.accounts.models import User
+from app.accounts.tasks import AccountGone
 from app.admin.emails import FailedTask
 from app.admin.redaction import error_class
 from app.errors import AppError
@@ -83,11 +84,15 @@ async def job_for(session: AsyncSession, job_id: UUID, user: User) -> Job:
 
 
 async def failures(session: AsyncSession, *, since: datetime, until: datetime) -> list[FailedTask]:
-    """The tasks whose jobs failed in that time, most jobs first; what people cancelled is none."""
+    """The tasks whose jobs failed in that time, most jobs first.
+
+    Not what people cancelled, nor what came too late for an account.
+    """
     failed = (
         Job.status == JobStatus.FAILED,
         col(Job.finished_at).between(since, until),
         Job.error != CANCELLED,
+        col(Job.error).not_like(f"{AccountGone.__name__}: %"),
     )
     number = func.count()
     counts = select(Job.task, number).where(*failed).group_by(col(Job.task))

@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.accounts.models import User
+from app.accounts.tasks import AccountGone
 from app.admin import service
 from app.admin.emails import FailedJobsDigestEmail
 from app.database import Session, utcnow
 from app.mail import send
-from app.tasks import Discard, periodic, task
+from app.tasks import periodic, task
 
 A_DAY = timedelta(days=1)
 
@@ -35,7 +36,7 @@ async def send_failed_jobs_digest(admin_id: UUID, since: datetime, until: dateti
     async with Session() as session:
         admin = await session.get(User, admin_id)
         if admin is None or not (admin.is_active and admin.is_superuser):
-            raise Discard("no longer an administrator")
+            raise AccountGone("no longer an administrator")
         failures = await service.failures(session, since=since, until=until)
     if failures:
         number = sum(failure.jobs for failure in failures)

@@ -1,12 +1,14 @@
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts.models import User
+from app.accounts.tasks import send_password_changed_email
 from app.admin.tasks import send_failed_jobs_digest, send_failed_jobs_digests
 from app.database import utcnow
-from app.tasks import Discard
+from app.tasks import Discard, JobStatus
 from app.tasks.schedule import schedules
 from app.tasks.service import cancel_job
 from tests.accounts.fixtures import make_user
@@ -50,6 +52,17 @@ async def test_without_failures_nothing_is_sent(
     await make_job(**failed() | {"finished_at": long_ago})
     await cancel_job(session, (await make_job()).id)
     await session.commit()
+    await send_failed_jobs_digests()
+    assert len(mailbox) == 0
+
+
+async def test_an_account_that_was_deleted_while_an_email_to_it_waited_is_no_news(
+    session: AsyncSession, admin: User, mailbox: Mailbox
+) -> None:
+    job = await send_password_changed_email.enqueue(session, user_id=uuid4())
+    await session.commit()
+    await session.refresh(job)
+    assert (job.status, job.error) == (JobStatus.FAILED, "AccountGone: the user is gone")
     await send_failed_jobs_digests()
     assert len(mailbox) == 0
 
