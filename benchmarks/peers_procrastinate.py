@@ -1,6 +1,6 @@
 """How many no-op jobs procrastinate runs in a second, 10 at a time; needs only its package.
 
-python peers_process.py postgresql://… 2000    [jobs per second, …], one per round
+python peers_procrastinate.py postgresql://… 2000    [jobs per second, …], one per round
 """
 
 import asyncio
