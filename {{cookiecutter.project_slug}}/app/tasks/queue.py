@@ -73,8 +73,8 @@ class Outcome:
 
     @property
     def is_plain(self) -> bool:
-        """Successful, and nothing else to write down."""
-        return self.status is JobStatus.SUCCESSFUL and self.result is None and not self.rows
+        """Successful, and nothing came of it that belongs into the job's row."""
+        return self.status is JobStatus.SUCCESSFUL and self.result is None
 
 
 async def claim(
@@ -166,18 +166,18 @@ _NEXT_DUE = select(func.min(_jobs.c.run_after)).where(_jobs.c.status == READY)
 async def settle(connection: AsyncConnection, worker: str, outcomes: Sequence[Outcome]) -> None:
     """Write down what became of jobs. A job that is no longer this worker's is left alone.
 
-    Most succeed and leave nothing behind; all of those take one statement.
+    Most succeed and return nothing; all of those take one statement, and so do their rows.
     """
     time = utcnow()
+    settled: set[UUID] = set()
     if done := [outcome.job for outcome in outcomes if outcome.is_plain]:
         values = {"b_worker": worker, "b_now": time, **_successes(done)}
-        await connection.execute(_SUCCEED, values)
-    rows: list[SQLModel] = []
+        settled |= set((await connection.execute(_SUCCEED_WHICH, values)).scalars())
     for outcome in outcomes:
         if not outcome.is_plain:
-            settled = await connection.execute(_SETTLE, _values(outcome, worker, time))
-            rows += outcome.rows if settled.rowcount else ()
-    if rows:
+            updated = await connection.execute(_SETTLE, _values(outcome, worker, time))
+            settled |= {outcome.job.id} if updated.rowcount else set()
+    if rows := [row for outcome in outcomes if outcome.job.id in settled for row in outcome.rows]:
         await insert_rows(connection, rows)
 
 
@@ -217,6 +217,7 @@ _SUCCEED = (
         lease_expires_at=None,
     )
 )
+_SUCCEED_WHICH = _SUCCEED.returning(_jobs.c.id)
 _AND_SUCCEED = {
     statement: statement.add_cte(_SUCCEED.cte("settled"))
     for statement in (_CLAIM, _CLAIM_BUT, _CLAIM_THESE)

@@ -114,7 +114,8 @@ class Worker:
         free = 0 if self._stopping else free
         if not outcomes and not free:
             return POLL
-        at_once = ONE_STATEMENT and free > 0 and all(outcome.is_plain for outcome in outcomes)
+        plain = all(outcome.is_plain and not outcome.rows for outcome in outcomes)
+        at_once = ONE_STATEMENT and free > 0 and plain
         kept = self._autocommit if at_once else self._connection
         due = None
         claimed: list[ClaimedJob] = []
