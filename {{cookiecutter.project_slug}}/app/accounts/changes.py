@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import ratelimit
@@ -17,6 +17,7 @@ from app.accounts import limits, sessions, tokens
 from app.accounts.errors import (
     EmailTaken,
     InvalidToken,
+    LastSuperuser,
     UnchangedEmail,
     WeakPassword,
     WrongPassword,
@@ -112,16 +113,23 @@ async def confirm_email(session: AsyncSession, token: str) -> str:
 async def delete_account(
     session: AsyncSession, user: User, data: ConfirmPassword, client: ClientInfo
 ) -> None:
-    """Delete the account and all that refers to it; raises WrongPassword or TooManyAttempts.
+    """Delete the account and all that refers to it.
 
+    Raises WrongPassword or TooManyAttempts; LastSuperuser, also if of two who go at once this
+    is the second.
     Sessions and links go with the row (ON DELETE CASCADE), and the address is free at once.
     Jobs that wait find nobody and end. The farewell takes its address along, for by then
     there is no row that knows it.
     """
     await _confirm(session, user, data.current_password, client)
+    superusers = select(col(User.id)).where(col(User.is_superuser), col(User.is_active))
+    if user.is_superuser:  # lock them all, always in one order
+        await session.exec(superusers.order_by(col(User.id)).with_for_update())
     deleted = await session.exec(delete(User).where(*_as_confirmed(user)))
     if not deleted.rowcount:
         raise WrongPassword
+    if user.is_superuser and not (await session.exec(superusers)).first():
+        raise LastSuperuser
     await send_account_deleted_email.enqueue(session, email=user.email)
 
 

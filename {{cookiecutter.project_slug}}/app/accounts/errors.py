@@ -10,6 +10,7 @@ __all__ = [
     "EmailTaken",
     "InvalidCredentials",
     "InvalidToken",
+    "LastSuperuser",
     "NoSuchSession",
     "NotSignedIn",
     "TooManyAttempts",
@@ -117,3 +118,16 @@ class NoSuchSession(AccountError):
 
     def __init__(self) -> None:
         super().__init__("You have no session with this id.")
+
+
+class LastSuperuser(AccountError):
+    """Without this account nobody could see /admin any more."""
+
+    status: ClassVar[int] = 409
+    title: ClassVar[str] = "The only administrator stays"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "You are the only administrator, so this account can't be deleted. "
+            "Make another one first: `manage createsuperuser`."
+        )

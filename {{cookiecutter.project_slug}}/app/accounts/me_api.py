@@ -30,6 +30,7 @@ from app.accounts.schemas import (
 from app.database import SessionDep
 
 WRONG_PASSWORD: Responses = {403: {"description": "This is not the account's password"}}
+LAST_SUPERUSER: Responses = {409: {"description": "The only administrator stays"}}
 NO_SUCH_SESSION: Responses = {404: {"description": "You have no session with this id"}}
 
 router = APIRouter(prefix="/api/v1/users/me", tags=["account"], responses=NOT_SIGNED_IN)
@@ -47,7 +48,7 @@ async def update_account(session: SessionDep, user: CurrentUser, data: UpdateAcc
     return await service.update_account(session, user, data)
 
 
-@router.delete("", status_code=204, responses=WRONG_PASSWORD | TOO_MANY)
+@router.delete("", status_code=204, responses=WRONG_PASSWORD | LAST_SUPERUSER | TOO_MANY)
 async def delete_account(
     session: SessionDep,
     user: CurrentUser,
