@@ -122,6 +122,14 @@ def retry(
 
 
 @jobs.command()
+def announce() -> None:
+    """Have the scheduler tell the broker of all due jobs at once: it may have lost its queues."""
+    from app.tasks import service
+
+    typer.echo(f"To be announced: {run(service.announce_jobs)}.")
+
+
+@jobs.command()
 def cancel(job_id: JobId) -> None:
     """End a job that has not finished; it counts as failed."""
     from app.tasks import service

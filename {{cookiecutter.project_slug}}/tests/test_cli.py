@@ -132,6 +132,14 @@ async def test_a_failed_job_can_be_retried_alone_or_with_all_others(session: Asy
     assert (await manage("jobs", "retry")).returncode == 2
 
 
+async def test_due_jobs_can_be_announced_anew(session: AsyncSession) -> None:
+    job = await trace.enqueue(session, "path", "line")
+    await session.commit()
+    assert (await manage("jobs", "announce")).stdout == "To be announced: 1.\n"
+    await session.refresh(job)
+    assert job.announced_at is None
+
+
 async def test_a_waiting_job_can_be_cancelled_and_a_finished_one_cannot(
     session: AsyncSession,
 ) -> None:

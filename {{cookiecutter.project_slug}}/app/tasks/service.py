@@ -114,7 +114,7 @@ async def retry_job(session: AsyncSession, job_id: UUID) -> Job:
         "status": JobStatus.READY,
         "attempts": 0,
         "run_after": case((lease > now, lease), else_=now),
-        "announced_at": now,
+        "announced_at": None,  # a command ends before its message is out; then the sweep sends it
         "finished_at": None,
         "lease_expires_at": None,
     }
@@ -129,6 +129,17 @@ async def retry_failed_jobs(session: AsyncSession, *, task: str | None = None) -
     for job in failed:
         await retry_job(session, job.id)
     return len(failed)
+
+
+async def announce_jobs(session: AsyncSession) -> int:
+    """Have the schedulers tell the broker of all due jobs, in batches; return how many.
+
+    By themselves they tell it again of an old job only after it has waited for twice as long.
+    """
+    due = col(Job.status) == JobStatus.READY, col(Job.run_after) <= utcnow()
+    statement = update(Job).where(*due).values(announced_at=None)
+    unheard = statement.execution_options(synchronize_session=False)
+    return (await session.exec(unheard)).rowcount
 
 
 async def cancel_job(session: AsyncSession, job_id: UUID) -> Job:

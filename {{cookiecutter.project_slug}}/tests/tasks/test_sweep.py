@@ -14,6 +14,7 @@ from app.database import engine, utcnow
 from app.tasks import Job, JobStatus, engines, queue
 from app.tasks.commits import JobRef
 from app.tasks.engines import inprocess
+from app.tasks.service import announce_jobs, retry_job
 from app.tasks.sweep import Sweeper, announce_due
 from tests.tasks.jobs import trace
 
@@ -71,6 +72,29 @@ async def test_a_retry_is_told_when_its_time_has_come(session: AsyncSession) -> 
         await queue.settle(connection, "me", [again])
     assert await announced() == []
     assert await announced(timedelta(seconds=6)) == [job.id]
+
+
+async def test_what_is_retried_by_hand_is_told_at_once(session: AsyncSession) -> None:
+    job = await trace.enqueue(session, "x", "y")
+    await session.commit()
+    await retry_job(session, job.id)
+    await session.commit()
+    assert await announced() == [job.id]
+
+
+async def test_whoever_knows_that_the_broker_forgot_can_have_all_that_is_due_told_at_once(
+    session: AsyncSession,
+) -> None:
+    long_ago = utcnow() - timedelta(hours=2)
+    old = await trace.using(run_after=long_ago).enqueue(session, "x", "y")
+    await trace.using(run_after=timedelta(hours=1)).enqueue(session, "not", "yet")
+    await session.commit()
+    old.announced_at = utcnow()
+    await session.commit()
+    assert await announced(timedelta(minutes=59)) == []
+    assert await announce_jobs(session) == 1
+    await session.commit()
+    assert await announced() == [old.id]
 
 
 class Broker(inprocess.Engine):
