@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.database import utcnow
 from app.tasks import Job, JobStatus, service, task
+from app.tasks.runner import MISFITS
 from app.tasks.task import _registry, all_tasks
 from app.tasks.worker import run_now
 
@@ -29,8 +30,10 @@ def registered() -> Iterator[None]:
 def waiting(session: AsyncSession) -> Callable[..., Awaitable[Job]]:
     """A job that was enqueued before the deploy, of a task `invoices.send`."""
 
-    async def enqueue(attempts: int = 0, **arguments: Any) -> Job:
-        job = Job(task="invoices.send", arguments=arguments, max_attempts=3, attempts=attempts)
+    async def enqueue(attempts: int = 0, max_attempts: int = 3, **arguments: Any) -> Job:
+        job = Job(
+            task="invoices.send", arguments=arguments, max_attempts=max_attempts, attempts=attempts
+        )
         session.add(job)
         await session.commit()
         return job
@@ -96,6 +99,17 @@ async def test_a_task_that_is_gone_fails_with_that_reason_and_can_be_retried_aft
     await session.commit()
     await run_now()
     assert (await job_of(job.id)).status == JobStatus.SUCCESSFUL
+
+
+@pytest.mark.parametrize(
+    ("attempts", "status"), [(MISFITS - 2, JobStatus.READY), (MISFITS - 1, JobStatus.FAILED)]
+)
+async def test_it_fails_within_an_hour_however_many_attempts_the_task_is_given(
+    waiting: Waiting, job_of: JobOf, attempts: int, status: JobStatus
+) -> None:
+    job = await waiting(attempts=attempts, max_attempts=60, invoice=7)
+    await run_now()
+    assert (await job_of(job.id)).status == status
 
 
 async def test_arguments_that_no_longer_fit_fail_without_being_quoted(
