@@ -11,7 +11,7 @@ import sys
 from time import perf_counter
 
 import uvloop
-from sqlalchemy import func, insert, text
+from sqlalchemy import delete, func, insert, text
 from sqlmodel import col, select
 
 from app.database import Session, engine
@@ -21,8 +21,12 @@ from app.tasks.worker import Worker
 
 BATCH = 500
 ROUNDS = 3
+FEW = 2000
+"""Jobs in a round beside many."""
 PAUSE = 0.02
 """Seconds after which the worker is idle again."""
+POSTGRESQL = engine.dialect.name == "postgresql"
+SQLITE_CHECKPOINT = "PRAGMA wal_checkpoint(TRUNCATE)"
 
 begun: "asyncio.Queue[float]" = asyncio.Queue()
 left = 0
@@ -67,16 +71,20 @@ async def throughput(jobs: int) -> list[float]:
 
 
 async def beside(finished: int) -> list[list[float]]:
-    """How the same jobs do before and after the table has filled with finished ones."""
-    alone = await throughput(2000)
+    """The same jobs in an empty table, beside so many finished ones, and in an empty table again.
+
+    Twice, for the machine may become slower or faster meanwhile.
+    """
+    alone = await throughput(FEW)
     await _fill(finished)
-    return [alone, [2000 / await _work_off(2000) for _ in range(ROUNDS)]]
+    crowded = await throughput(FEW)
+    await _empty()
+    return [alone + await throughput(FEW), crowded]
 
 
 async def _fill(finished: int) -> None:
-    """Copy the jobs that are there until there are so many, and let PostgreSQL tidy up."""
-    postgresql = engine.dialect.name == "postgresql"
-    id_ = func.gen_random_uuid() if postgresql else func.lower(func.hex(func.randomblob(16)))
+    """Copy the jobs that are there until there are so many, and let the database tidy up."""
+    id_ = func.gen_random_uuid() if POSTGRESQL else func.lower(func.hex(func.randomblob(16)))
     others = [column for column in Job.__table__.columns if column.name not in {"id", "key"}]
     names = ["id", *(column.name for column in others)]
     while (missing := finished - await _successful()) > 0:
@@ -84,10 +92,25 @@ async def _fill(finished: int) -> None:
         async with engine.begin() as connection:
             statement = insert(Job).from_select(names, copies, include_defaults=False)
             await connection.execute(statement)
-    if postgresql:
-        async with engine.connect() as connection:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
-            await connection.execute(text("VACUUM ANALYZE jobs"))
+    await _tidy_up()
+
+
+async def _empty() -> None:
+    async with engine.begin() as connection:
+        await connection.execute(delete(Job))
+    await _tidy_up()
+
+
+async def _tidy_up() -> None:
+    """What databases do by themselves in time, and may not do while the clock runs.
+
+    No statistics for SQLite: in production it has none either.
+    """
+    tidying = ["VACUUM ANALYZE jobs", "CHECKPOINT"] if POSTGRESQL else [SQLITE_CHECKPOINT]
+    async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        for statement in tidying:
+            await connection.execute(text(statement))
 
 
 async def _work_off(jobs: int) -> float:

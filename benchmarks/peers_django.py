@@ -2,8 +2,8 @@
 
 python peers_django.py postgresql://… migrate
 python peers_django.py postgresql://… db_worker …    the worker that django-tasks-db brings
-python peers_django.py postgresql://… measure 1000   [jobs per second, …], one per round, by ten
-                                                     of those workers, which have to run meanwhile
+python peers_django.py postgresql://… measure 10 1000   [jobs per second, …], one per round, by ten
+                                                        such workers, which have to run meanwhile
 """
 
 import json
@@ -15,7 +15,6 @@ from django.conf import settings
 from psycopg.conninfo import conninfo_to_dict
 
 ROUNDS = 3
-WORKERS = 10
 WARM_UP = 100
 
 settings.configure(
@@ -46,9 +45,9 @@ def nothing() -> None:
     """As ours does."""
 
 
-def measure(jobs: int) -> list[float]:
+def measure(workers: int, jobs: int) -> list[float]:
     seen: set[str] = set()
-    while len(seen) < WORKERS:  # each needs a while to start
+    while len(seen) < workers:  # each needs a while to start
         seen.update(ids[0] for ids in _work_off(WARM_UP).values_list("worker_ids", flat=True))
     return [jobs / _seconds(_work_off(jobs)) for _ in range(ROUNDS)]
 
@@ -74,6 +73,6 @@ def _seconds(results: QuerySet[DBTaskResult]) -> float:
 if __name__ == "__main__":
     sys.modules["peers_django"] = sys.modules["__main__"]  # workers import the task by that name
     if sys.argv[2] == "measure":
-        print(json.dumps(measure(int(sys.argv[3]))))
+        print(json.dumps(measure(*map(int, sys.argv[3:]))))
     else:
         execute_from_command_line([sys.argv[0], *sys.argv[2:]])
