@@ -9,10 +9,11 @@ is ever "attached to a different loop". Leases and results are the in-process wo
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import signal
 from collections.abc import Callable
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from threading import Event, Lock, Thread
 from uuid import UUID
 
@@ -38,16 +39,20 @@ class WorkerLoop:
         self._thread.start()
         self._started.wait()
 
-    def run_job(self, job_id: UUID) -> None:
-        """Run the job unless it is settled or another worker has it; return when it is settled.
-
-        Raises Stopping.
-        """
+    def begin_job(self, job_id: UUID) -> Future[None]:
+        """Run the job unless it is settled or another worker has it; done when it is settled."""
         if not self.stopping:
-            try:
-                asyncio.run_coroutine_threadsafe(self._worker.submit(job_id), self._loop).result()
-            except CancelledError:  # the loop has ended meanwhile
-                self.stopping = True
+            return asyncio.run_coroutine_threadsafe(self._worker.submit(job_id), self._loop)
+        refused: Future[None] = Future()
+        refused.set_exception(Stopping())
+        return refused
+
+    def run_job(self, job_id: UUID) -> None:
+        """`begin_job`, and wait. Raises Stopping."""
+        try:
+            self.begin_job(job_id).result()
+        except CancelledError:  # the loop has ended meanwhile
+            self.stopping = True
         if self.stopping:
             raise Stopping
 
@@ -65,6 +70,8 @@ class WorkerLoop:
         try:
             asyncio.run(self._work())
         except BaseException:
+            self.stopping = True
+            self._started.set()
             log.critical("the loop of the jobs has failed; ending the process", exc_info=True)
             os.kill(os.getpid(), signal.SIGTERM)
         if self.at_end:
@@ -97,6 +104,13 @@ def run_job(job_id: str) -> None:
     start().run_job(UUID(job_id))
 
 
+def begin_job(job_id: str) -> Future[None]:
+    """Run a job on the loop of this process; the future is done when it is settled, or never
+    begun because the process is about to end.
+    """
+    return start().begin_job(UUID(job_id))
+
+
 def stop(at_end: Callable[[], None] | None = None) -> None:
     """Begin to stop the loop of this process: what runs is finished or handed back.
 
@@ -107,8 +121,10 @@ def stop(at_end: Callable[[], None] | None = None) -> None:
         _loop.stop()
 
 
-def join() -> None:
-    """Wait until the loop of this process has ended, if it has one."""
+@atexit.register
+def finish() -> None:
+    """Stop the loop of this process, if it has one, and wait until what it has begun is done."""
+    stop()
     if _loop:
         _loop.join()
 

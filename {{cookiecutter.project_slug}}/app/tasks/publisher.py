@@ -11,18 +11,29 @@ import atexit
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
-from queue import Full, Queue
+from functools import cached_property
+from queue import Empty, Full, Queue
 from threading import Lock, Thread
+from typing import Any
+
+from redis import Redis
 
 from app.database import utcnow
 from app.logging import get_logger, summary
+from app.settings import settings
 from app.tasks.commits import JobRef
+from app.tasks.task import all_tasks
 
 log = get_logger(__name__)
 
+CONNECT, ANSWER = 2, 5
+"""Seconds that a broker has to accept a connection, and to answer."""
 ROOM = 10_000
 """Messages that wait in memory while the broker is away; more are left to the sweep."""
+BATCH = 100
+"""Messages that are sent together, if as many wait: one round trip for all of them."""
 PAUSE = timedelta(seconds=1)
 """Between two tries while the broker is away."""
 LAST_WORDS = timedelta(milliseconds=100)
@@ -30,13 +41,14 @@ LAST_WORDS = timedelta(milliseconds=100)
 
 
 class Publisher:
-    """Calls `publish` for each job, in a daemon thread that starts with the first.
+    """Calls `publish` with the jobs that wait, in a daemon thread that starts with the first.
 
-    `publish` may block, but must use short socket timeouts and no retries. A fork starts
-    anew: the child has its own thread, its own messages and must make its own connections.
+    `publish` may block, but must use short socket timeouts and no retries. What it raises
+    stands for all that it was given. A fork starts anew: the child has its own thread, its
+    own messages and must make its own connections.
     """
 
-    def __init__(self, publish: Callable[[JobRef], None]) -> None:
+    def __init__(self, publish: Callable[[Sequence[JobRef]], None]) -> None:
         self._publish = publish
         self._away = False
         self._start_anew()
@@ -71,18 +83,30 @@ class Publisher:
 
     def _work(self) -> None:
         while True:
-            job = self._jobs.get()
+            jobs = self._take()
             try:
-                self._publish(job)
+                self._publish(jobs)
             except Exception as error:  # whatever the broker's client raises
-                self._keep(job)  # behind the others, should there be something wrong with it
                 self._complain(error)
+                for job in jobs:
+                    self._keep(job)  # behind the others, should there be something wrong with it
                 time.sleep(PAUSE.total_seconds())
             else:
-                if self._away:
+                if self._away and self._jobs.empty():
                     log.warning("the broker takes messages again")
-                self._away = False
-            self._jobs.task_done()
+                    self._away = False
+            for _ in jobs:
+                self._jobs.task_done()
+
+    def _take(self) -> list[JobRef]:
+        """What waits, once something does. After an error one at a time, until all is sent:
+        it may be the fault of one message.
+        """
+        jobs = [self._jobs.get()]
+        with suppress(Empty):
+            while len(jobs) < BATCH and not self._away:
+                jobs.append(self._jobs.get_nowait())
+        return jobs
 
     def _complain(self, error: Exception) -> None:
         """Once an outage: a busy server would fill the disk with it."""
@@ -91,13 +115,32 @@ class Publisher:
         self._away = True
 
 
+def connect_to_redis(**options: Any) -> Redis:
+    """A client of the broker of the settings; for the engines whose library makes none."""
+    url, timeout = settings.broker_url or "", CONNECT
+    return Redis.from_url(url, socket_connect_timeout=timeout, socket_keepalive=True, **options)
+
+
 class BrokeredEngine:
     """What the engines with a broker have in common; they publish, answer `ping` and work."""
 
     brokered = True
 
-    def __init__(self, publish: Callable[[JobRef], None]) -> None:
-        self._publisher = Publisher(publish)
+    def __init__(self) -> None:
+        self._publisher = Publisher(self.publish)
+
+    def publish(self, jobs: Sequence[JobRef]) -> None:
+        """Send a message for each; called in the publisher's thread."""
+        raise NotImplementedError
+
+    @cached_property
+    def queues(self) -> list[str]:
+        """Those that workers listen to."""
+        return sorted({"default", *(task.queue for task in all_tasks())})
+
+    def queue_of(self, job: JobRef) -> str:
+        """Where a worker will find it: nobody listens to a queue that no task names."""
+        return job.queue if job.queue in self.queues else "default"
 
     async def start(self) -> None:
         """Nothing to start: jobs run in workers, ticks come from schedulers."""

@@ -210,6 +210,25 @@ async def test_a_job_whose_task_is_gone_fails_and_says_so(
     assert (row.status, row.error) == (JobStatus.FAILED, "UnknownTask: no task is named 'gone'")
 
 
+@pytest.mark.parametrize("of_ones_own", [False, True])
+async def test_redis_keeps_copies_of_messages_only_beside_tasks_of_ones_own(
+    of_ones_own: bool,
+    celery: Callable[..., Command],
+    manage: Manage,
+    redis: Redis,
+    session: AsyncSession,
+    tmp_path: Path,
+) -> None:
+    one = ("--concurrency", "1")
+    worker = celery("worker", "--pool", "threads", *one) if of_ones_own else manage.worker(*one)
+    made = [await jobs.slow.enqueue(session, str(tmp_path / "log"), 60) for _ in range(2)]
+    await session.commit()
+    await until(lambda: jobs.lines(tmp_path / "log") == ["begun"])
+    for job in made:
+        worker.until_it_says(f"{job.id}] received")
+    assert redis.ask(b"EXISTS unacked\r\n") == (b":1\r\n" if of_ones_own else b":0\r\n")
+
+
 async def test_tasks_of_ones_own_and_celerys_commands_work_beside_the_jobs(
     celery: Callable[..., Command], tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from subprocess import run
 from threading import Event, get_ident
 from uuid import uuid4
@@ -23,8 +24,8 @@ async def test_jobs_are_published_in_order_by_another_thread() -> None:
     published: list[JobRef] = []
     threads: set[int] = set()
 
-    def publish(job: JobRef) -> None:
-        published.append(job)
+    def publish(jobs: Sequence[JobRef]) -> None:
+        published.extend(jobs)
         threads.add(get_ident())
 
     submitted = [job() for _ in range(3)]
@@ -33,10 +34,28 @@ async def test_jobs_are_published_in_order_by_another_thread() -> None:
     assert threads != {get_ident()}
 
 
+async def test_jobs_that_wait_together_are_published_together() -> None:
+    published: list[Sequence[JobRef]] = []
+    free = Event()
+
+    def publish(jobs: Sequence[JobRef]) -> None:
+        published.append(jobs)
+        free.wait()
+
+    first, *others = [job() for _ in range(publisher.BATCH + 10)]
+    busy = Publisher(publish)
+    busy.submit([first])
+    await until(lambda: len(published) == 1)
+    busy.submit(others)
+    free.set()
+    await until(lambda: len(published) == 3)
+    assert published == [[first], others[: publisher.BATCH], others[publisher.BATCH :]]
+
+
 async def test_a_silent_broker_holds_up_nobody() -> None:
     silent = Event()
 
-    def publish(_: JobRef) -> None:
+    def publish(_: Sequence[JobRef]) -> None:
         silent.wait()
 
     hanging = Publisher(publish)
@@ -52,11 +71,11 @@ async def test_a_broker_that_comes_back_gets_what_it_missed(
     tried: list[JobRef] = []
     published: list[JobRef] = []
 
-    def publish(job: JobRef) -> None:
-        tried.append(job)
+    def publish(jobs: Sequence[JobRef]) -> None:
+        tried.extend(jobs)
         if len(tried) < 10:
             raise ConnectionRefusedError("nobody there")
-        published.append(job)
+        published.extend(jobs)
 
     submitted = [job() for _ in range(4)]
     Publisher(publish).submit(submitted)
@@ -70,10 +89,10 @@ async def test_a_message_that_is_always_refused_holds_up_no_other(
     monkeypatch.setattr(publisher, "PAUSE", publisher.PAUSE / 1000)
     published: list[JobRef] = []
 
-    def publish(job: JobRef) -> None:
-        if job is refused:
+    def publish(jobs: Sequence[JobRef]) -> None:
+        if refused in jobs:
             raise ValueError("it can't be encoded")
-        published.append(job)
+        published.extend(jobs)
 
     refused, *others = submitted = [job() for _ in range(3)]
     Publisher(publish).submit(submitted)
@@ -84,9 +103,9 @@ def test_the_last_messages_of_a_process_are_still_published() -> None:
     script = """
 import time
 from tests.tasks.test_publisher import Publisher, job
-def publish(job):
+def publish(jobs):
     time.sleep(0.005)
-    print("published", flush=True)
+    print("published\\n" * len(jobs), end="", flush=True)
 Publisher(publish).submit([job(), job()])
 """
     done = run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -98,7 +117,7 @@ def test_a_fork_publishes_with_a_thread_of_its_own() -> None:
     script = """
 import os, time
 from tests.tasks.test_publisher import Publisher, job
-publisher = Publisher(lambda job: print(os.getpid(), flush=True))
+publisher = Publisher(lambda jobs: print(os.getpid(), flush=True))
 publisher.submit([job()])
 publisher.close()
 if child := os.fork():

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
+from threading import Event
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from app.settings import settings
@@ -55,6 +56,14 @@ def on_sigterm(stop: Callable[[], None]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop_once)
+
+
+def wait_for_sigterm() -> None:
+    """The same for a main thread without an event loop: return on SIGTERM and Ctrl+C."""
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    stop.wait()
 
 
 @cache

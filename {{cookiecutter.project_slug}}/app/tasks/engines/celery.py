@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from threading import Thread
 from typing import Any
 
@@ -30,7 +31,7 @@ from app.settings import settings
 from app.tasks import loop
 from app.tasks.commits import JobRef
 from app.tasks.engines import celeryconfig as config
-from app.tasks.publisher import BrokeredEngine
+from app.tasks.publisher import ANSWER, BrokeredEngine
 from app.tasks.schedule import Scheduler
 from app.tasks.task import all_tasks
 
@@ -44,8 +45,33 @@ celery_app.config_from_object(config)
 
 
 class Engine(BrokeredEngine):
-    def __init__(self) -> None:
-        super().__init__(_publish)
+    def publish(self, jobs: Sequence[JobRef]) -> None:
+        if _mine.producer:
+            try:
+                return self._send(jobs)
+            except Exception:  # the broker was restarted, perhaps: once more, newly connected
+                _disconnect()
+        _register_tasks()
+        _mine.producer = celery_app.amqp.Producer(_connection())
+        try:
+            self._send(jobs)
+        except Exception:
+            _disconnect()
+            raise
+
+    def _send(self, jobs: Sequence[JobRef]) -> None:
+        with _mine.producer.batch():
+            for job in jobs:
+                urgent = config.URGENT if job.priority > 0 else config.NORMAL
+                celery_app.send_task(
+                    job.task if job.task in celery_app.tasks else UNKNOWN,
+                    args=[str(job.id)],
+                    task_id=str(job.id),
+                    queue=self.queue_of(job),
+                    priority=config.PATIENT if job.priority < 0 else urgent,
+                    producer=_mine.producer,
+                    ignore_result=True,
+                )
 
     def ping(self) -> None:
         with _connection() as connection:
@@ -68,7 +94,7 @@ class Engine(BrokeredEngine):
 
 def _connection() -> Connection:
     """A connection that waits a few seconds for anything, and never tries a second time."""
-    patience = {"read_timeout": config.ANSWER, "write_timeout": config.ANSWER}
+    patience = {"read_timeout": ANSWER, "write_timeout": ANSWER}
     return celery_app.connection_for_write(transport_options=patience)
 
 
@@ -79,35 +105,6 @@ class _Mine(threading.local):
 
 
 _mine = _Mine()
-
-
-def _publish(job: JobRef) -> None:
-    if _mine.producer:
-        try:
-            return _send(job)
-        except Exception:  # the broker was restarted, perhaps: once more with a new connection
-            _disconnect()
-    _register_tasks()
-    _mine.producer = celery_app.amqp.Producer(_connection())
-    try:
-        _send(job)
-    except Exception:
-        _disconnect()
-        raise
-
-
-def _send(job: JobRef) -> None:
-    known = job.queue in celery_app.amqp.queues  # nobody listens to a queue that no task names
-    urgent = config.URGENT if job.priority > 0 else config.NORMAL
-    celery_app.send_task(
-        job.task if job.task in celery_app.tasks else UNKNOWN,
-        args=[str(job.id)],
-        task_id=str(job.id),
-        queue=job.queue if known else config.task_default_queue,
-        priority=config.PATIENT if job.priority < 0 else urgent,
-        producer=_mine.producer,
-        ignore_result=True,
-    )
 
 
 def _disconnect() -> None:
@@ -161,6 +158,18 @@ def _require_the_engine(**_: Any) -> None:
         raise SystemExit(f"TASKS_ENGINE: is {settings.tasks_engine}; Celery would get no jobs")
 
 
+@signals.celeryd_init.connect
+def _trust_the_table(conf: Any, **_: Any) -> None:
+    """Take messages off Redis without leaving a copy there until they are acknowledged.
+
+    Such copies cost a worker more than all else; what a dead one had taken, the sweep announces
+    again. Only tasks of your own need them: nobody but Redis knows of their messages.
+    """
+    tasks = [task for name, task in celery_app.tasks.items() if not name.startswith("celery.")]
+    if config.is_redis and all(isinstance(task, JobTask) for task in tasks):
+        conf.broker_transport_options["ack_emulation"] = False
+
+
 @signals.worker_shutting_down.connect
 def _stop(**_: Any) -> None:
     """In the main process, at SIGTERM: Celery itself would wait for ever for what runs."""
@@ -174,8 +183,7 @@ def _stop(**_: Any) -> None:
 @signals.worker_shutdown.connect
 @signals.worker_process_shutdown.connect
 def _wait_for_the_loop(**_: Any) -> None:
-    loop.stop()
-    loop.join()
+    loop.finish()
 
 
 def _begin_anew() -> None:

@@ -7,12 +7,11 @@ import socket
 import ssl
 
 from app.settings import settings
+from app.tasks.publisher import ANSWER, CONNECT
 
 broker_url = settings.broker_url
 is_redis = (broker_url or "").startswith("redis")
 
-CONNECT, ANSWER = 2, 5
-"""Seconds that a broker has to accept a connection, and to answer."""
 URGENT, NORMAL, PATIENT = (0, 4, 9) if is_redis else (9, 4, 0)
 """The three priorities that both brokers can keep apart; Redis serves 0 first, RabbitMQ 9."""
 

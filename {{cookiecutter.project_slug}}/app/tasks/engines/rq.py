@@ -8,13 +8,13 @@ the job table knows the rest: docs/decisions/0014.
 
 from __future__ import annotations
 
-import atexit
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from threading import Semaphore, Thread
-from typing import Any, ClassVar
+from threading import Semaphore
+from typing import Any
 
-from redis import Redis, RedisError
+from redis import RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq import Queue, SimpleWorker
@@ -27,27 +27,22 @@ from app.logging import get_logger
 from app.settings import settings
 from app.tasks import loop
 from app.tasks.commits import JobRef
-from app.tasks.publisher import BrokeredEngine
-from app.tasks.task import all_tasks
+from app.tasks.publisher import ANSWER, BrokeredEngine, connect_to_redis
 
 log = get_logger(__name__)
 
 RUN = "app.tasks.loop.run_job"
 """What a message calls; so RQ's own workers, which fork for each, can run it as well."""
-WORKER_TTL = 30
-"""Seconds that a dead worker is shown; a Redis that is silent for 25 counts as away."""
 
 
 class Worker(SimpleWorker):
     """Takes a message whenever it has a slot free; its jobs run together on one event loop."""
 
-    concurrency: ClassVar[int] = settings.tasks_concurrency
-
-    def __init__(self, *args: Any, **options: Any) -> None:  # as RQ's command passes them
-        options |= {"serializer": JSONSerializer, "worker_ttl": WORKER_TTL}
+    def __init__(self, *args: Any, slots: int = settings.tasks_concurrency, **options: Any) -> None:
+        # For 30 s a dead worker is shown; a Redis that is silent for 25 counts as away.
+        options |= {"serializer": JSONSerializer, "worker_ttl": 30}
         super().__init__(*args, **options)
-        self._slots = Semaphore(self.concurrency)
-        self.stopped = False
+        self._slots = Semaphore(slots)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Start the job, and return as soon as there is a slot for another."""
@@ -55,7 +50,7 @@ class Worker(SimpleWorker):
             super().execute_job(job, queue)
             return
         self._slots.acquire()
-        Thread(target=self._run, args=job.args, daemon=True).start()
+        loop.begin_job(*job.args).add_done_callback(lambda _: self._slots.release())
         with self.connection.pipeline() as pipeline:
             pipeline.lrem(queue.intermediate_queue_key, 1, job.id)
             pipeline.delete(job.key)
@@ -63,66 +58,38 @@ class Worker(SimpleWorker):
         self._slots.acquire()  # taken before the message, so that none waits here for a slot
         self._slots.release()
 
-    def _run(self, job_id: str) -> None:
-        try:
-            with suppress(loop.Stopping):
-                loop.run_job(job_id)
-        finally:
-            self._slots.release()
-
     def handle_warm_shutdown_request(self) -> None:
         """SIGTERM: take nothing more; finish what runs, or hand it back."""
-        self.stopped = True
         loop.stop()
 
 
 class Engine(BrokeredEngine):
     def __init__(self) -> None:
+        super().__init__()
         # One more try, at once: Redis may have closed a connection that was long idle.
-        self._redis = _connect(socket_timeout=1, retry=Retry(NoBackoff(), 1))
-        self._queues = {
-            name: Queue(name, connection=self._redis, serializer=JSONSerializer)
-            for name in ("default", *(task.queue for task in all_tasks()))
-        }
-        super().__init__(self._publish)
+        self._redis = connect_to_redis(socket_timeout=ANSWER, retry=Retry(NoBackoff(), 1))
+
+    def publish(self, jobs: Sequence[JobRef]) -> None:
+        with self._redis.pipeline() as pipeline:
+            for job in jobs:
+                id_, urgent = str(job.id), job.priority > 0
+                message: dict[str, Any] = {"job_id": id_, "description": job.task, "args": [id_]}
+                message |= {"at_front": urgent, "timeout": -1, "result_ttl": 0}
+                queue = Queue(self.queue_of(job), connection=self._redis, serializer=JSONSerializer)
+                queue.enqueue_call(RUN, **message, pipeline=pipeline)
+            pipeline.execute()
 
     def ping(self) -> None:
         self._redis.ping()
 
     def work(self, *, concurrency: int) -> None:
         """RQ's worker ends when Redis goes away; this starts another one, until SIGTERM."""
-        Worker.concurrency = concurrency
-        loop.start()
-        worker = None
+        jobs = loop.start()
         with suppress(StopRequested):  # SIGTERM between the one and the next
-            while not (worker and worker.stopped):
+            while not jobs.stopping:
                 try:
-                    worker = Worker([*self._queues], connection=_connect())
+                    worker = Worker(self.queues, connection=connect_to_redis(), slots=concurrency)
                     worker.work(logging_level=None, dequeue_strategy=DequeueStrategy.ROUND_ROBIN)
                 except RedisError as error:
                     log.error("no answer from Redis; trying again", error=type(error).__name__)
                     time.sleep(1)
-
-    def _publish(self, job: JobRef) -> None:
-        queue = self._queues.get(job.queue, self._queues["default"])  # nobody listens to others
-        queue.enqueue_call(
-            RUN,
-            [str(job.id)],
-            job_id=str(job.id),
-            description=job.task,
-            timeout=-1,
-            result_ttl=0,
-            at_front=job.priority > 0,
-        )
-
-
-def _connect(**options: Any) -> Redis:
-    url = settings.broker_url or ""
-    return Redis.from_url(url, socket_connect_timeout=1, socket_keepalive=True, **options)
-
-
-@atexit.register
-def _finish() -> None:
-    """Whoever ran the worker, RQ's own command too: what it has begun is finished first."""
-    loop.stop()
-    loop.join()

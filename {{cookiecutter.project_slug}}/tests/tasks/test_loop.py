@@ -1,0 +1,31 @@
+"""The event loop that a broker's worker process runs jobs on."""
+
+import sys
+from subprocess import run
+
+import pytest
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing limits the number of files there")
+def test_a_process_that_can_have_no_event_loop_is_told_to_end_and_runs_no_job() -> None:
+    script = """
+import resource, signal
+from threading import Event
+from uuid import uuid4
+from app.logging import configure_logging
+from app.tasks import loop
+
+configure_logging()
+told = Event()
+signal.signal(signal.SIGTERM, lambda *_: told.set())  # as brokers' workers do
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, most))  # an event loop needs three more
+try:
+    loop.run_job(str(uuid4()))
+except loop.Stopping:
+    told.wait()
+    print("refused, and told to end")
+"""
+    done = run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "refused, and told to end\n"
+    assert "the loop of the jobs has failed" in done.stderr
