@@ -1,9 +1,10 @@
-"""Repairs what was lost on the way: leases of dead workers, messages that never arrived.
+"""Repairs what was lost on the way: leases of dead workers, answers and messages that never came.
 
 Every scheduler and every worker sweeps; any number may.
 """
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
@@ -121,6 +122,28 @@ async def free_leases(connection: AsyncConnection) -> list[tuple[UUID, JobStatus
         .returning(col(Job.id), col(Job.status))
     )
     return [(row.id, JobStatus(row.status)) for row in await connection.execute(statement)]
+
+
+async def hand_back_unheard(
+    connection: AsyncConnection, worker: str, known: Collection[UUID]
+) -> None:
+    """Make ready what this worker has claimed but does not know of: the answer was lost.
+
+    None of it has begun, so the attempt does not count.
+    """
+    statement = (
+        update(Job)
+        .where(
+            col(Job.status) == RUNNING, col(Job.worker) == worker, col(Job.id).not_in(list(known))
+        )
+        .values(
+            status=JobStatus.READY.value,
+            attempts=col(Job.attempts) - 1,
+            worker=None,
+            lease_expires_at=None,
+        )
+    )
+    await connection.execute(statement)
 
 
 async def _broker_answers() -> bool:

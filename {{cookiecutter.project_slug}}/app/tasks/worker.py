@@ -22,7 +22,7 @@ from app.tasks.connection import KeptConnection
 from app.tasks.models import JobStatus
 from app.tasks.queue import ClaimedJob, Outcome
 from app.tasks.runner import run
-from app.tasks.sweep import Sweeper
+from app.tasks.sweep import Sweeper, hand_back_unheard
 from app.tasks.task import get_task
 
 log = get_logger(__name__)
@@ -121,6 +121,8 @@ class Worker:
         claimed: list[ClaimedJob] = []
         try:
             async with kept.begin() as connection:
+                if kept.is_new:  # the one before may have ended while it answered a claim
+                    await hand_back_unheard(connection, self.id, self._mine())
                 done = [outcome.job for outcome in outcomes] if at_once else []
                 if outcomes and not done:
                     await queue.settle(connection, self.id, outcomes)
@@ -129,9 +131,7 @@ class Worker:
                 if ids is None and len(claimed) < free:
                     due = await queue.next_due(connection)
         except Exception as error:  # most likely the database is away; whatever it is, go on
-            # Nothing is lost: outcomes are kept. A claim may have been committed after all;
-            # handing it back changes nothing if it was not.
-            self._outcomes += [_handed_back(job) for job in claimed]
+            # Nothing is lost: outcomes are kept, and a claim is handed back by the next connection.
             if not kept.is_new:  # perhaps only this connection has ended: try another at once
                 return timedelta(0)
             log.error("no answer from the database; trying again", error=summary(error))
@@ -181,7 +181,7 @@ class Worker:
     def _done(self, running: asyncio.Task[Outcome]) -> None:
         job = self._running.pop(running)
         if running.cancelled():
-            outcome = _handed_back(job)
+            outcome = Outcome(job, JobStatus.READY, "its worker stopped", counted=False)
         elif running.exception():
             return  # KeyboardInterrupt and the like: the process ends, the lease will run out
         else:
@@ -232,10 +232,6 @@ class Worker:
                         log.error("lost the lease of a job that still ran", job_id=str(id_))
                         mine[id_].cancel()
             await asyncio.sleep(min(pause, self.lease / 3).total_seconds())
-
-
-def _handed_back(job: ClaimedJob) -> Outcome:
-    return Outcome(job, JobStatus.READY, "its worker stopped", counted=False)
 
 
 async def run_now(ids: Collection[UUID] | None = None) -> int:

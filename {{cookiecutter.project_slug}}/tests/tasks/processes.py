@@ -1,6 +1,7 @@
 """Workers in processes of their own, among them some that are killed at a chosen step.
 
 python -m tests.tasks.processes work                 works until SIGTERM
+python -m tests.tasks.processes share                the same, with leases of the usual length
 python -m tests.tasks.processes schedule             schedules until SIGTERM
 python -m tests.tasks.processes die STEP             works, and is killed at that step
 python -m tests.tasks.processes enqueue STEP LOG     enqueues, and is killed at that step
@@ -113,6 +114,8 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["work"]:
             asyncio.run(work(Worker(lease=LEASE)))
+        case ["share"]:  # with leases that hold on a busy machine
+            asyncio.run(work(Worker()))
         case ["stop soon"]:
             asyncio.run(work(Worker(lease=LEASE, shutdown_timeout=timedelta(milliseconds=200))))
         case ["schedule"]:

@@ -101,7 +101,7 @@ async def test_many_workers_run_each_job_once(session: AsyncSession, tmp_path: P
     for number in range(300):
         await jobs.trace.enqueue(session, str(log), str(number))
     await session.commit()
-    workers = [processes.start("work") for _ in range(3)]
+    workers = [processes.start("share") for _ in range(3)]
     await until(all_finished)
     for process in workers:
         process.terminate()
@@ -272,6 +272,28 @@ async def test_an_unforeseen_error_does_not_end_the_worker(
     finally:
         event.remove(engine.sync_engine, "before_cursor_execute", fail_at_first)
     assert jobs.lines(tmp_path / "log") == ["x"]
+
+
+async def test_a_claim_whose_answer_is_lost_costs_no_attempt(
+    session: AsyncSession, job_of: JobOf, tmp_path: Path
+) -> None:
+    job = await jobs.trace.enqueue(session, str(tmp_path / "log"), "x")
+    job.max_attempts = 1
+    await session.commit()
+    losses = iter([OperationalError("the server has gone", None, Exception())])
+
+    def lose_the_answer(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        if processes.is_claim(statement) and (error := next(losses, None)):
+            raise error
+
+    event.listen(engine.sync_engine, "after_cursor_execute", lose_the_answer)
+    try:
+        async with working(Worker()):
+            await until(all_finished)
+    finally:
+        event.remove(engine.sync_engine, "after_cursor_execute", lose_the_answer)
+    done = await job_of(job.id)
+    assert (done.status, done.attempts) == (JobStatus.SUCCESSFUL, 1)
 
 
 @pytest.mark.parametrize(
