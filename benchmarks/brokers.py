@@ -52,7 +52,7 @@ async def celery(quick: bool) -> list[Row]:
             f"bare Celery, {bare['all']:,.0f} /s",
         ),
         Row(
-            "of which until the last COMMIT (bare: the last message)",
+            "- until the last COMMIT (bare: the last message)",
             f"{ours['enqueued']:,.0f} /s",
             ours["enqueued"],
         ),

@@ -62,7 +62,7 @@ async def mail_connections(quick: bool) -> list[Row]:
     Then with neither, which next to no server on the internet offers: there a connection is
     three short answers of a server that does nothing for them.
     """
-    mails = 300 if quick else 2000
+    mails = 300 if quick else 1000
     rows = []
     with TemporaryDirectory() as name:
         pem = Path(name) / "server.pem"

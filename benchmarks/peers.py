@@ -42,21 +42,21 @@ async def peers(quick: bool) -> list[Row]:
             env = environment(folder, DATABASE_URL=url)
             ours = await throughput(folder, env, 4 * jobs)
             theirs = {
-                "procrastinate": await _procrastinate(folder, env, url, jobs),
-                **await _django(folder, env, url, jobs),
+                "procrastinate": ("one worker", await _procrastinate(folder, env, url, jobs)),
+                "django-tasks-db": await _django(folder, env, url, jobs),
             }
             ours += await throughput(folder, env, 4 * jobs)
         finally:
             server.cleanup()
     return [
         Row(
-            "Jobs that do nothing, 10 at a time, PostgreSQL",
+            f"Jobs that do nothing, 10 at a time, PostgreSQL, against {peer}",
             f"{median(ours):,.0f} /s",
             median(ours) / median(figures),
             at_least(3),
-            f"{peer}: {median(figures):,.0f} /s",
+            f"{workers}: {median(figures):,.0f} /s",
         )
-        for peer, figures in theirs.items()
+        for peer, (workers, figures) in theirs.items()
     ]
 
 
@@ -66,7 +66,10 @@ async def _procrastinate(folder: Path, env: dict[str, str], url: str, jobs: int)
     return figures
 
 
-async def _django(folder: Path, env: dict[str, str], url: str, jobs: int) -> dict[str, list[float]]:
+async def _django(
+    folder: Path, env: dict[str, str], url: str, jobs: int
+) -> tuple[str, list[float]]:
+    """What the better number of workers reached, and how many they were."""
     program = (*_program("peers_django.py", DJANGO), url)
     await output(*program, "migrate", cwd=folder, env=env)
     worker = (*program, "db_worker", *IDLE_WORKER)
@@ -76,9 +79,8 @@ async def _django(folder: Path, env: dict[str, str], url: str, jobs: int) -> dic
             measured = await output(
                 *(*program, "measure", str(count), str(jobs)), cwd=folder, env=env
             )
-        found[f"django-tasks-db, {count} workers"] = json.loads(measured)
-    best = max(found, key=lambda name: median(found[name]))
-    return {best: found[best]}
+        found[f"{count} workers"] = json.loads(measured)
+    return max(found.items(), key=lambda item: median(item[1]))
 
 
 def _program(name: str, packages: tuple[str, ...]) -> tuple[str, ...]:
