@@ -30,6 +30,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import SQLModel, col
 
 from app.database import engine, utcnow
+from app.tasks import clock
 from app.tasks.models import Job, JobStatus
 from app.tasks.rows import insert_rows
 
@@ -101,7 +102,7 @@ async def claim(
         "b_limit": limit,
         "b_now": time,
         "b_due": time if ids is None else time + SKEW,
-        "b_lease": time + lease,
+        "b_lease": clock.lease_parameter(lease),
     }
     statement = _CLAIM
     if ids is not None:
@@ -122,7 +123,7 @@ def _claim_statement(due: Select[Any]) -> ReturningUpdate[Any]:
             attempts=_jobs.c.attempts + 1,
             worker=bindparam("b_worker"),
             started_at=bindparam("b_now"),
-            lease_expires_at=bindparam("b_lease"),
+            lease_expires_at=clock.LEASE_END,
         )
         .returning(
             _jobs.c.id,
@@ -253,9 +254,9 @@ async def renew(
     statement = (
         update(Job)
         .where(col(Job.id).in_(mine.with_for_update(skip_locked=True)))
-        .values(lease_expires_at=utcnow() + lease)
+        .values(lease_expires_at=clock.LEASE_END)
     )
-    await connection.execute(statement)
+    await connection.execute(statement, {"b_lease": clock.lease_parameter(lease)})
     return set((await connection.execute(mine)).scalars())
 
 

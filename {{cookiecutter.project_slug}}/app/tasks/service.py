@@ -23,7 +23,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.database import utcnow
 from app.errors import AppError
-from app.tasks import commits
+from app.tasks import clock, commits
 from app.tasks.models import CANCELLED, Job, JobStatus
 
 PRUNE_BATCH = 2000
@@ -109,11 +109,11 @@ async def retry_job(session: AsyncSession, job_id: UUID) -> Job:
     Raises JobNotFound, and JobInWrongState for one that runs or has succeeded.
     """
     job = await get_job(session, job_id)
-    now, lease = utcnow(), col(Job.lease_expires_at)
+    now, lease = await clock.now(await session.connection()), col(Job.lease_expires_at)
     again = {
         "status": JobStatus.READY,
         "attempts": 0,
-        "run_after": case((lease > now, lease), else_=now),
+        "run_after": case((lease > now, lease), else_=utcnow()),
         "announced_at": None,  # a command ends before its message is out; then the sweep sends it
         "finished_at": None,
         "lease_expires_at": None,

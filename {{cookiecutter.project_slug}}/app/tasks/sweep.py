@@ -6,7 +6,7 @@ Every scheduler and every worker sweeps; any number may.
 import asyncio
 from collections.abc import Collection
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import bindparam, case, extract, func, or_, select, update
@@ -16,7 +16,7 @@ from sqlmodel import SQLModel, col
 from app.database import engine, utcnow
 from app.logging import get_logger
 from app.settings import settings
-from app.tasks import engines
+from app.tasks import clock, engines
 from app.tasks.commits import JobRef
 from app.tasks.models import WORKER_DIED, Job, JobStatus
 from app.tasks.queue import READY, RUNNING
@@ -69,14 +69,15 @@ class Sweeper:
         the time to do so.
         """
         loop = asyncio.get_running_loop()
-        if self._clock_was_set(utcnow().timestamp() - loop.time()):
-            self._answering_since = None
         freed, due = [], []
         try:
             async with engine.begin() as connection:
+                time = await clock.now(connection)
+                if self._clock_was_set(time.timestamp() - loop.time()):
+                    self._answering_since = None
                 since = self._answering_since
                 if since is not None and loop.time() - since > self._patience:
-                    freed = await free_leases(connection)
+                    freed = await free_leases(connection, time)
                 news = engines.current().brokered and await is_any_due(connection, self._grace)
             if news and await _broker_answers():
                 async with engine.begin() as connection:
@@ -99,9 +100,9 @@ class Sweeper:
         return before is not None and abs(ahead - before) > STEP.total_seconds()
 
 
-async def free_leases(connection: AsyncConnection) -> list[tuple[UUID, JobStatus]]:
-    """Free the jobs of workers that died; those out of attempts have failed."""
-    time = utcnow()
+async def free_leases(connection: AsyncConnection, time: datetime) -> list[tuple[UUID, JobStatus]]:
+    """Free the jobs of workers that have died by `time`; those out of attempts have failed."""
+    now = utcnow()
     orphans = (
         select(col(Job.id))
         .where(col(Job.status) == RUNNING, col(Job.lease_expires_at) < time)
@@ -113,8 +114,8 @@ async def free_leases(connection: AsyncConnection) -> list[tuple[UUID, JobStatus
         .where(col(Job.id).in_(orphans))
         .values(
             status=case((spent, JobStatus.FAILED.value), else_=JobStatus.READY.value),
-            finished_at=case((spent, time), else_=None),
-            run_after=time,
+            finished_at=case((spent, now), else_=None),
+            run_after=now,
             error=WORKER_DIED + func.coalesce(col(Job.worker), ""),
             worker=None,
             lease_expires_at=None,
