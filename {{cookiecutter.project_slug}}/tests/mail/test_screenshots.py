@@ -1,4 +1,4 @@
-import subprocess
+import os
 import sys
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from app.cli_mail import mail
 from app.mail.screenshots import SCHEMES, WIDTHS
+from tests.commands import python
 
 FOUR = """
 import sys
@@ -14,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from app.mail.screenshots import BrowserMissing, take
 try:
-    list(islice(take(Path(sys.argv[1])), 4))
+    list(islice(take(Path.cwd()), 4))
 except BrowserMissing as error:
     sys.exit(f"missing: {error}")
 """
@@ -34,8 +35,7 @@ def test_without_playwright_one_line_says_how_to_have_it(
 @pytest.mark.service
 def test_each_email_is_taken_at_two_widths_light_and_dark(tmp_path: Path) -> None:
     """In a process of its own: Playwright's loop bears no other beside it."""
-    command = [sys.executable, "-c", FOUR, str(tmp_path)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = python(FOUR, dict(os.environ), folder=tmp_path)
     if result.returncode and result.stderr.startswith("missing: "):
         pytest.skip(result.stderr.strip())
     assert result.returncode == 0, result.stderr

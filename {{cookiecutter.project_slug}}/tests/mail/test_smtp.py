@@ -1,8 +1,7 @@
 import asyncio
+import os
 import re
 import ssl
-import subprocess
-import sys
 import traceback
 from email import message_from_bytes
 from email.policy import default
@@ -16,6 +15,7 @@ from app.mail.message import Message, compose
 from app.mail.reading import Letter
 from app.mail.transports import transport_for
 from app.mail.transports.smtp import Smtp
+from tests.commands import python
 from tests.mail.emails import NoteEmail
 from tests.mail.smtp_server import SmtpServer, running
 
@@ -228,8 +228,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(
 
 def test_fastapi_mail_is_imported_by_nothing_but_a_message_that_leaves() -> None:
     code = "import sys, app.mail, app.mail.rendering; print('fastapi_mail' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert python(code, dict(os.environ)).stdout == "False\n"
 
 
 async def test_fastapi_mails_recorder_sees_what_was_sent() -> None:

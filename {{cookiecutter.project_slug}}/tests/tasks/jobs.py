@@ -10,12 +10,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from pydantic import BaseModel, SecretStr
 from sqlmodel import SQLModel
 
+from app.database import utcnow
 from app.tasks import Discard, Job, Retry, current_job, task
+from app.tasks.commits import JobRef
 from app.tasks.schedule import Schedule
 
 
@@ -27,6 +29,11 @@ def write(path: str, line: str) -> None:
 
 def lines(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
+
+
+def job_ref() -> JobRef:
+    """What a publisher is told of a job that was committed."""
+    return JobRef(uuid4(), "tests.noop", "default", 0, utcnow())
 
 
 @task

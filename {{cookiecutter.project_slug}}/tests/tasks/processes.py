@@ -1,19 +1,11 @@
-"""Workers in processes of their own, among them some that are killed at a chosen step.
-
-python -m tests.tasks.processes work                 works until SIGTERM
-python -m tests.tasks.processes share                the same, with leases of the usual length
-python -m tests.tasks.processes schedule             schedules until SIGTERM
-python -m tests.tasks.processes die STEP             works, and is killed at that step
-python -m tests.tasks.processes enqueue STEP LOG     enqueues, and is killed at that step
-"""
+"""Workers in processes of their own, among them some that are killed at a chosen step."""
 
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
-from subprocess import PIPE, Popen
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session as SyncSession
@@ -22,16 +14,23 @@ from app.database import Session, engine
 from app.tasks.queue import ClaimedJob, Outcome
 from app.tasks.schedule import Scheduler
 from app.tasks.worker import ONE_STATEMENT, Worker
+from tests import commands
 from tests.tasks.jobs import EVERY_SECOND, trace
 
 LEASE = timedelta(seconds=1)
 
 
-def start(*arguments: str) -> "Popen[str]":
-    """Start this module in a process of its own; the caller ends it."""
-    return Popen(
-        [sys.executable, "-m", "tests.tasks.processes", *arguments], stderr=PIPE, text=True
-    )
+def running(*arguments: str) -> AbstractContextManager[commands.Running]:
+    """One of these, in a process that is killed when the block is left:
+
+    work               works until SIGTERM
+    share              the same, with leases of the usual length
+    stop soon          works, and has little patience after SIGTERM
+    schedule           schedules until SIGTERM
+    die STEP           works, and is killed at that step
+    enqueue STEP LOG   enqueues, and is killed at that step
+    """
+    return commands.running(f"from tests.tasks import processes; processes.main({arguments})")
 
 
 def die(*_: object) -> None:
@@ -110,8 +109,9 @@ async def enqueue(step: str, log: str) -> None:
         await session.commit()
 
 
-if __name__ == "__main__":
-    match sys.argv[1:]:
+def main(arguments: tuple[str, ...]) -> None:
+    """What `running` says; in the other process."""
+    match arguments:
         case ["work"]:
             asyncio.run(work(Worker(lease=LEASE)))
         case ["share"]:  # with leases that hold on a busy machine

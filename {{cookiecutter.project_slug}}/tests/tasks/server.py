@@ -1,10 +1,6 @@
-"""An application with work beside its requests, for tests that stop a real server.
-
-python -m tests.tasks.server PORT LOG
-"""
+"""An application with work beside its requests, for tests that stop a real server."""
 
 import asyncio
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,15 +25,15 @@ app.add_middleware(BackgroundMiddleware)
 
 
 async def sleepy(name: str) -> None:
-    write(sys.argv[2], f"{name} begun")
+    write(app.state.log, f"{name} begun")
     await asyncio.sleep(1)
-    write(sys.argv[2], f"{name} finished")
+    write(app.state.log, f"{name} finished")
 
 
 def sleepy_thread(name: str) -> None:
-    write(sys.argv[2], f"{name} begun")
+    write(app.state.log, f"{name} begun")
     time.sleep(1)
-    write(sys.argv[2], f"{name} finished")
+    write(app.state.log, f"{name} finished")
 
 
 @app.get("/")
@@ -48,5 +44,7 @@ async def start(background: Background) -> str:
     return "started"
 
 
-if __name__ == "__main__":
-    uvicorn.run(app, port=int(sys.argv[1]), log_level="warning")
+def serve(port: int, log: str) -> None:
+    """Listen until SIGTERM; what is done is written to `log`."""
+    app.state.log = log
+    uvicorn.run(app, port=port, log_level="warning")

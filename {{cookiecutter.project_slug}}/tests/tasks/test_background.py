@@ -1,15 +1,12 @@
 """I7, and when work beside a request begins."""
 
 import asyncio
-import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from subprocess import Popen
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException
@@ -23,6 +20,7 @@ from app.tasks.background import (
     BackgroundRunner,
     BackgroundWork,
 )
+from tests.commands import running
 from tests.tasks import jobs
 from tests.tasks.conftest import until
 
@@ -235,8 +233,7 @@ async def test_sigterm_finishes_shielded_work_and_drops_the_rest(tmp_path: Path)
     log = tmp_path / "log"
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tests.tasks.server", str(port), str(log)]
-    server = await asyncio.to_thread(Popen, command)
+    code = f"from tests.tasks import server; server.serve({port}, {str(log)!r})"
 
     async def answers() -> bool:
         try:
@@ -245,10 +242,11 @@ async def test_sigterm_finishes_shielded_work_and_drops_the_rest(tmp_path: Path)
         except ConnectError:
             return False
 
-    await until(answers)
-    await until(lambda: len(jobs.lines(log)) >= 3)
-    server.send_signal(signal.SIGTERM)
-    await asyncio.to_thread(server.wait)
+    with running(code) as server:
+        await until(answers)
+        await until(lambda: len(jobs.lines(log)) >= 3)
+        server.terminate()
+        await server.ended()
     assert sorted(jobs.lines(log)) == [
         "shielded begun",
         "shielded finished",

@@ -4,13 +4,14 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from subprocess import Popen
 from uuid import UUID
 
 import pytest
-from sqlmodel import select
+from sqlalchemy import update
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.database import engine, utcnow
 from app.tasks import Job, JobStatus
 from app.tasks.worker import Worker
 from tests.tasks import jobs, processes
@@ -19,13 +20,15 @@ from tests.tasks.conftest import until
 JobOf = Callable[[UUID], Awaitable[Job]]
 
 
-async def ended(process: "Popen[str]") -> int:
-    await asyncio.to_thread(process.communicate)
-    return process.returncode
+async def killed(*arguments: str) -> bool:
+    """Whether such a process ends by SIGKILL."""
+    with processes.running(*arguments) as process:
+        return (await process.ended()).returncode == -signal.SIGKILL
 
 
 async def recovered(job_id: UUID, job_of: JobOf) -> Job:
-    """What a worker that is started afterwards makes of the job."""
+    """What a worker that is started after the dead one's lease makes of the job."""
+    await lease_ends()
     worker = Worker(lease=processes.LEASE)
     running = asyncio.create_task(worker.run())
 
@@ -36,6 +39,13 @@ async def recovered(job_id: UUID, job_of: JobOf) -> Job:
     worker.stop()
     await running
     return await job_of(job_id)
+
+
+async def lease_ends() -> None:
+    """As if the time had passed. The job may have ended before."""
+    async with engine.begin() as connection:
+        running = update(Job).where(col(Job.lease_expires_at).is_not(None))
+        await connection.execute(running.values(lease_expires_at=utcnow()))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +65,7 @@ async def test_a_job_survives_the_death_of_its_worker(
     job = await jobs.trace.enqueue(session, str(log), "done")
     await session.commit()
 
-    assert await ended(processes.start("die", step)) == -signal.SIGKILL
+    assert await killed("die", step)
 
     job = await recovered(job.id, job_of)
     assert job.status == JobStatus.SUCCESSFUL
@@ -64,8 +74,7 @@ async def test_a_job_survives_the_death_of_its_worker(
 
 async def test_what_was_not_committed_never_runs(session: AsyncSession, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    process = processes.start("enqueue", "before COMMIT", str(log))
-    assert await ended(process) == -signal.SIGKILL
+    assert await killed("enqueue", "before COMMIT", str(log))
     assert (await session.exec(select(Job))).all() == []
 
 
@@ -73,8 +82,7 @@ async def test_what_was_committed_runs_although_nobody_was_told(
     session: AsyncSession, job_of: JobOf, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
-    process = processes.start("enqueue", "after COMMIT", str(log))
-    assert await ended(process) == -signal.SIGKILL
+    assert await killed("enqueue", "after COMMIT", str(log))
     job_id = (await session.exec(select(Job.id))).one()
     await session.rollback()
     assert (await recovered(job_id, job_of)).status == JobStatus.SUCCESSFUL
@@ -89,7 +97,8 @@ async def test_a_task_that_kills_its_worker_fails_after_max_attempts(
     await session.commit()
 
     for _ in range(jobs.poison.max_attempts):
-        assert await ended(processes.start("work")) == -signal.SIGKILL
+        assert await killed("work")
+        await lease_ends()
 
     job = await recovered(job.id, job_of)
     assert jobs.lines(log) == ["swallowed"] * jobs.poison.max_attempts

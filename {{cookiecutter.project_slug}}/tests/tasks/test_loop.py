@@ -1,9 +1,11 @@
 """The event loop that a broker's worker process runs jobs on."""
 
+import os
 import sys
-from subprocess import run
 
 import pytest
+
+from tests.commands import python
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing limits the number of files there")
@@ -26,6 +28,6 @@ except loop.Stopping:
     told.wait()
     print("refused, and told to end")
 """
-    done = run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = python(script, dict(os.environ))
     assert done.stdout == "refused, and told to end\n"
     assert "the loop of the jobs has failed" in done.stderr

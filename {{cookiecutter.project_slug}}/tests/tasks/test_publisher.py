@@ -1,23 +1,17 @@
 """Whoever commits never waits for a broker; what the broker does not take waits for it."""
 
 import os
-import sys
 from collections.abc import Sequence
-from subprocess import run
 from threading import Event, get_ident
-from uuid import uuid4
 
 import pytest
 
-from app.database import utcnow
 from app.tasks import publisher
 from app.tasks.commits import JobRef
 from app.tasks.publisher import Publisher
+from tests.commands import python
 from tests.tasks.conftest import until
-
-
-def job() -> JobRef:
-    return JobRef(uuid4(), "tests.noop", "default", 0, utcnow())
+from tests.tasks.jobs import job_ref
 
 
 async def test_jobs_are_published_in_order_by_another_thread() -> None:
@@ -28,7 +22,7 @@ async def test_jobs_are_published_in_order_by_another_thread() -> None:
         published.extend(jobs)
         threads.add(get_ident())
 
-    submitted = [job() for _ in range(3)]
+    submitted = [job_ref() for _ in range(3)]
     Publisher(publish).submit(submitted)
     await until(lambda: published == submitted)
     assert threads != {get_ident()}
@@ -42,7 +36,7 @@ async def test_jobs_that_wait_together_are_published_together() -> None:
         published.append(jobs)
         free.wait()
 
-    first, *others = [job() for _ in range(publisher.BATCH + 10)]
+    first, *others = [job_ref() for _ in range(publisher.BATCH + 10)]
     busy = Publisher(publish)
     busy.submit([first])
     await until(lambda: len(published) == 1)
@@ -59,7 +53,7 @@ async def test_a_silent_broker_holds_up_nobody() -> None:
         silent.wait()
 
     hanging = Publisher(publish)
-    hanging.submit([job() for _ in range(publisher.ROOM + 10)])
+    hanging.submit([job_ref() for _ in range(publisher.ROOM + 10)])
     hanging.close()  # pytest's timeout is the proof
     silent.set()
 
@@ -77,7 +71,7 @@ async def test_a_broker_that_comes_back_gets_what_it_missed(
             raise ConnectionRefusedError("nobody there")
         published.extend(jobs)
 
-    submitted = [job() for _ in range(4)]
+    submitted = [job_ref() for _ in range(4)]
     Publisher(publish).submit(submitted)
     await until(lambda: len(published) == 4)
     assert set(published) == set(submitted)
@@ -94,7 +88,7 @@ async def test_a_message_that_is_always_refused_holds_up_no_other(
             raise ValueError("it can't be encoded")
         published.extend(jobs)
 
-    refused, *others = submitted = [job() for _ in range(3)]
+    refused, *others = submitted = [job_ref() for _ in range(3)]
     Publisher(publish).submit(submitted)
     await until(lambda: published == others)
 
@@ -102,32 +96,32 @@ async def test_a_message_that_is_always_refused_holds_up_no_other(
 def test_the_last_messages_of_a_process_are_still_published() -> None:
     script = """
 import time
-from tests.tasks.test_publisher import Publisher, job
+from app.tasks.publisher import Publisher
+from tests.tasks.jobs import job_ref
 def publish(jobs):
     time.sleep(0.005)
     print("published\\n" * len(jobs), end="", flush=True)
-Publisher(publish).submit([job(), job()])
+Publisher(publish).submit([job_ref(), job_ref()])
 """
-    done = run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout == "published\n" * 2
+    assert python(script, dict(os.environ)).stdout == "published\n" * 2
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
 def test_a_fork_publishes_with_a_thread_of_its_own() -> None:
     script = """
-import os, time
-from tests.tasks.test_publisher import Publisher, job
+import os
+from app.tasks.publisher import Publisher
+from tests.tasks.jobs import job_ref
 publisher = Publisher(lambda jobs: print(os.getpid(), flush=True))
-publisher.submit([job()])
+publisher.submit([job_ref()])
 publisher.close()
 if child := os.fork():
     os.waitpid(child, 0)
     print(os.getpid(), child)
 else:
-    publisher.submit([job()])
+    publisher.submit([job_ref()])
     publisher.close()
     os._exit(0)
 """
-    done = run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    *published, pids = done.stdout.splitlines()
+    *published, pids = python(script, dict(os.environ)).stdout.splitlines()
     assert published == pids.split()

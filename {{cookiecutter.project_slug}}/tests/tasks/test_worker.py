@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -101,12 +101,13 @@ async def test_many_workers_run_each_job_once(session: AsyncSession, tmp_path: P
     for number in range(300):
         await jobs.trace.enqueue(session, str(log), str(number))
     await session.commit()
-    workers = [processes.start("share") for _ in range(3)]
-    await until(all_finished)
-    for process in workers:
-        process.terminate()
-    for process in workers:
-        await asyncio.to_thread(process.communicate)
+    with ExitStack() as stack:
+        workers = [stack.enter_context(processes.running("share")) for _ in range(3)]
+        await until(all_finished)
+        for process in workers:
+            process.terminate()
+        for process in workers:
+            assert (await process.ended()).returncode == 0
     assert Counter(jobs.lines(log)) == Counter({str(number): 1 for number in range(300)})
     assert set((await session.exec(select(Job.attempts))).all()) == {1}
 
@@ -178,16 +179,14 @@ async def test_a_worker_that_lost_its_lease_stops_and_changes_nothing(
 async def test_sigterm_finishes_what_runs_and_claims_nothing_more(
     session: AsyncSession, tmp_path: Path
 ) -> None:
-    process = processes.start("work")
     await jobs.slow.enqueue(session, str(tmp_path / "log"), 0.5)
     await session.commit()
-
-    await until(lambda: jobs.lines(tmp_path / "log") == ["begun"])
-    process.send_signal(signal.SIGTERM)
-    late = await jobs.trace.enqueue(session, str(tmp_path / "late"), "x")
-    await session.commit()
-    await asyncio.to_thread(process.communicate)
-    assert process.returncode == 0
+    with processes.running("work") as process:
+        await until(lambda: jobs.lines(tmp_path / "log") == ["begun"])
+        process.terminate()
+        late = await jobs.trace.enqueue(session, str(tmp_path / "late"), "x")
+        await session.commit()
+        assert (await process.ended()).returncode == 0
     assert jobs.lines(tmp_path / "log") == ["begun", "finished"]
     await session.refresh(late)
     assert late.status == JobStatus.READY
@@ -196,14 +195,12 @@ async def test_sigterm_finishes_what_runs_and_claims_nothing_more(
 async def test_sigterm_hands_back_what_takes_too_long(
     session: AsyncSession, job_of: JobOf, tmp_path: Path
 ) -> None:
-    process = processes.start("stop soon")
     job = await jobs.slow.enqueue(session, str(tmp_path / "log"), 60.0)
     await session.commit()
-
-    await until(lambda: jobs.lines(tmp_path / "log") == ["begun"])
-    process.send_signal(signal.SIGTERM)
-    await asyncio.to_thread(process.communicate)
-    assert process.returncode == 0
+    with processes.running("stop soon") as process:
+        await until(lambda: jobs.lines(tmp_path / "log") == ["begun"])
+        process.terminate()
+        assert (await process.ended()).returncode == 0
     job = await job_of(job.id)
     assert (job.status, job.attempts, job.worker) == (JobStatus.READY, 0, None)
 
@@ -211,14 +208,12 @@ async def test_sigterm_hands_back_what_takes_too_long(
 async def test_a_hanging_thread_does_not_hold_up_sigterm_nor_run_twice(
     session: AsyncSession, job_of: JobOf, tmp_path: Path
 ) -> None:
-    process = processes.start("stop soon")
     job = await jobs.slow_in_a_thread.enqueue(session, str(tmp_path / "log"), 60.0)
     await session.commit()
-
-    await until(lambda: jobs.lines(tmp_path / "log") == ["begun"])
-    process.send_signal(signal.SIGTERM)
-    await asyncio.to_thread(process.communicate)
-    assert process.returncode == 0
+    with processes.running("stop soon") as process:
+        await until(lambda: jobs.lines(tmp_path / "log") == ["begun"])
+        process.terminate()
+        assert (await process.ended()).returncode == 0
     job = await job_of(job.id)
     assert job.status == JobStatus.RUNNING, "only the lease frees it: the thread may still run"
     assert job.lease_expires_at
@@ -255,8 +250,9 @@ async def test_what_finished_while_the_database_was_away_does_not_run_again(
 
 
 async def test_an_unforeseen_error_does_not_end_the_worker(
-    session: AsyncSession, tmp_path: Path
+    session: AsyncSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(worker, "POLL", worker.POLL / 100)
     await jobs.trace.enqueue(session, str(tmp_path / "log"), "x")
     await session.commit()
     refusals = iter([KeyError("a bug"), ValueError("another")])
