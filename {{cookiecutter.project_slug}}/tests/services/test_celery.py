@@ -82,6 +82,23 @@ class TestCeleryOverRedis(BrokeredEngine):
         for job in made:
             assert (await finished(job)).status == JobStatus.SUCCESSFUL
 
+    async def test_messages_that_wait_in_a_killed_worker_are_told_again(
+        self, session: AsyncSession, manage: Manage, tmp_path: Path
+    ) -> None:
+        log = tmp_path / "log"
+        worker = manage.worker("--concurrency", "1", LOG_LEVEL="INFO")
+        first = await hanging_at_first.enqueue(session, str(log))
+        await session.commit()
+        await until(lambda: jobs.lines(log) == ["attempt 1"])
+        waiting = await jobs.trace.enqueue(session, str(log), "waited")
+        await session.commit()
+        worker.until_it_says(f"{waiting.id}] received")
+        worker.kill()
+        manage.worker("--with-scheduler")
+        for job in (first, waiting):
+            assert (await finished(job)).status == JobStatus.SUCCESSFUL
+        assert sorted(jobs.lines(log)) == ["attempt 1", "attempt 2", "waited"]
+
 
 class TestCeleryOverRabbitMQ(Delivery):
     engine = "celery"
