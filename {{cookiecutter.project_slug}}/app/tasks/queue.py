@@ -6,7 +6,6 @@ ready ──claim──> running ──settle──> successful | failed | ready
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -31,6 +30,7 @@ from sqlmodel import SQLModel, col
 
 from app.database import engine, utcnow
 from app.tasks import clock
+from app.tasks.attempts import ClaimedJob, Outcome
 from app.tasks.models import Job, JobStatus
 from app.tasks.rows import insert_rows
 
@@ -41,41 +41,6 @@ RUNNING: ColumnElement[str] = literal_column(f"'{JobStatus.RUNNING}'")
 
 SKEW = timedelta(seconds=1)
 """How much the clocks of two machines may differ without a submitted job being put off."""
-
-
-@dataclass(frozen=True)
-class ClaimedJob:
-    """A job that this worker, and no other, may run now."""
-
-    id: UUID
-    task: str
-    arguments: str
-    """As they are stored, in JSON."""
-    attempt: int
-    max_attempts: int
-    request_id: str | None
-    started_at: datetime
-    """Tells this claim from an earlier one of the same job by the same worker."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one attempt."""
-
-    job: ClaimedJob
-    status: JobStatus
-    error: str | None = None
-    delay: timedelta = timedelta(0)
-    counted: bool = True
-    """False gives the attempt back: the worker stopped, the task did nothing wrong."""
-    result: Any = None
-    rows: Sequence[SQLModel] = ()
-    """What the task wants written in the transaction that settles its job."""
-
-    @property
-    def is_plain(self) -> bool:
-        """Successful, and nothing came of it that belongs into the job's row."""
-        return self.status is JobStatus.SUCCESSFUL and self.result is None
 
 
 async def claim(

@@ -15,8 +15,8 @@ from pydantic_core import to_json
 from sqlmodel import SQLModel
 
 from app.logging import get_logger, log_context
+from app.tasks.attempts import ClaimedJob, Outcome
 from app.tasks.models import LONGEST_ERROR, JobStatus
-from app.tasks.queue import ClaimedJob, Outcome
 from app.tasks.task import BadArguments, Discard, Retry, Task, UnknownTask, get_task
 from app.tasks.threads import in_thread
 

@@ -18,9 +18,9 @@ from app.database import engine, utcnow
 from app.logging import get_logger, summary
 from app.settings import settings
 from app.tasks import queue
+from app.tasks.attempts import ClaimedJob, Outcome
 from app.tasks.connection import KeptConnection
 from app.tasks.models import JobStatus
-from app.tasks.queue import ClaimedJob, Outcome
 from app.tasks.runner import run
 from app.tasks.sweep import Sweeper, hand_back_unheard
 from app.tasks.task import get_task

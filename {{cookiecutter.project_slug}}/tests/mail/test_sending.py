@@ -9,7 +9,7 @@ from app.database import utcnow
 from app.mail import send
 from app.settings import settings
 from app.tasks import JobStatus, task
-from app.tasks.queue import ClaimedJob, Outcome
+from app.tasks.attempts import ClaimedJob, Outcome
 from app.tasks.runner import run
 from tests.mail.emails import NoteEmail
 from tests.mail.smtp_server import SmtpServer, running

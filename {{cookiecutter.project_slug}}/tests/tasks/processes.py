@@ -11,7 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session as SyncSession
 
 from app.database import Session, engine
-from app.tasks.queue import ClaimedJob, Outcome
+from app.tasks.attempts import ClaimedJob, Outcome
 from app.tasks.schedule import Scheduler
 from app.tasks.worker import ONE_STATEMENT, Worker
 from tests import commands

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from app.database import engine, utcnow
 from app.tasks import Job, JobStatus, Task, job_result, queue
+from app.tasks.attempts import Outcome
 from app.tasks.runner import LONGEST_DELAY, backoff
 from app.tasks.service import JobInWrongState
 from app.tasks.worker import run_now
@@ -185,9 +186,7 @@ async def test_a_row_that_can_not_be_encoded_is_dropped_alone(session: AsyncSess
     async with engine.begin() as connection:
         [claimed] = await queue.claim(connection, "me", 1, lease=timedelta(minutes=1))
         left = [Job(task="a row", key=key, max_attempts=1) for key in ("a", "\ud800", "b")]
-        await queue.settle(
-            connection, "me", [queue.Outcome(claimed, JobStatus.SUCCESSFUL, rows=left)]
-        )
+        await queue.settle(connection, "me", [Outcome(claimed, JobStatus.SUCCESSFUL, rows=left)])
     assert await rows(session) == {"a", "b"}
 
 
@@ -204,7 +203,7 @@ async def test_an_attempt_that_does_not_count_writes_no_rows(
     async with engine.begin() as connection:
         [claimed] = await queue.claim(connection, "me", 1, lease=timedelta(minutes=1))
         row = Job(task="a row", key="a", max_attempts=1)
-        outcome = queue.Outcome(claimed, JobStatus.SUCCESSFUL, rows=[row])
+        outcome = Outcome(claimed, JobStatus.SUCCESSFUL, rows=[row])
         await queue.settle(connection, "another", [outcome])
     assert await rows(session) == set()
 

@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.database import engine, utcnow
 from app.tasks import Job, JobStatus, clock, engines, queue
+from app.tasks.attempts import Outcome
 from app.tasks.commits import JobRef
 from app.tasks.engines import inprocess
 from app.tasks.service import announce_jobs, retry_job
@@ -68,7 +69,7 @@ async def test_a_retry_is_told_when_its_time_has_come(session: AsyncSession) -> 
     await session.commit()
     async with engine.begin() as connection:
         [claimed] = await queue.claim(connection, "me", 1, lease=MINUTE)
-        again = queue.Outcome(claimed, JobStatus.READY, "not yet", timedelta(seconds=5))
+        again = Outcome(claimed, JobStatus.READY, "not yet", timedelta(seconds=5))
         assert await announce_due(connection, grace=timedelta(0)) == [], "it runs"
         await queue.settle(connection, "me", [again])
     assert await announced() == []

@@ -19,7 +19,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.database import Session, engine, utcnow
 from app.tasks import Job, JobStatus, engines, queue, worker
-from app.tasks.queue import Outcome
+from app.tasks.attempts import Outcome
 from app.tasks.worker import Worker
 from tests.tasks import jobs, processes
 from tests.tasks.conftest import until, working
