@@ -5,6 +5,7 @@ import atexit
 import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -136,14 +137,17 @@ async def database(anyio_backend: str) -> AsyncIterator[None]:
 async def clean(database: None) -> AsyncIterator[None]:
     """Each test begins with empty tables."""
     yield
+    from sqlalchemy import select
     from sqlmodel import SQLModel
 
     from app.database import engine
     from app.mail.log import written
 
     await written()
+    tables = SQLModel.metadata.sorted_tables
     async with engine.begin() as connection:
-        for table in reversed(SQLModel.metadata.sorted_tables):
+        full = await connection.execute(select(*(select(table).exists() for table in tables)))
+        for table in reversed([*compress(tables, full.one())]):
             await connection.execute(table.delete())
 
 

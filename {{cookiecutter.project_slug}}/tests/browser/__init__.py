@@ -1,0 +1,3 @@
+PASSWORD = "seven green herons at dawn"
+KNOWN = "known@example.com"
+"""Who has an account already."""

@@ -3,8 +3,6 @@
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,10 +11,16 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.browser import KNOWN, PASSWORD
+from tests.commands import Running, manage_code, python, running
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
 
-PROJECT = Path(__file__).parents[2]
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """These first: so all run in one process of pytest-xdist, which steals from the end."""
+    items.sort(key=lambda item: Path(__file__).parent not in item.path.parents)
 
 
 @pytest.fixture(scope="session")
@@ -29,11 +33,12 @@ def clean() -> None:
     """Nothing to clean."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the application as `make run` starts it, with a var/ of its own."""
+    """The address of the application as `manage serve` starts it, with a var/ of its own."""
     folder = tmp_path_factory.mktemp("server")
-    port = _free_port()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     environment = os.environ | {
         "ENVIRONMENT": "development",
@@ -42,45 +47,28 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "DATABASE_URL": f"sqlite:///{folder}/app.db",
         "MAIL_URL": "mailbox://",
         "TASKS_ENGINE": "inprocess",
-        "PYTHONPATH": str(PROJECT),
-        "PYTHONWARNINGS": "default",
+        "SUPERUSER_PASSWORD": PASSWORD,
     }
-    subprocess.run(
-        [sys.executable, "-c", "from app.migrations import migrate; migrate()"],
-        cwd=folder,
-        env=environment,
-        check=True,
-    )
-    command = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(port)]
-    with (folder / "log").open("w+") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-        try:
-            _wait_for(f"{url}/healthz", process)
-            yield url
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
+    for command in (["migrate"], ["createsuperuser", "--email", KNOWN]):
+        done = python(manage_code(*command), environment, folder=folder)
+        assert done.returncode == 0, done.stderr
+    with running(manage_code("serve", "--port", str(port)), environment, folder=folder) as process:
+        _wait_for(f"{url}/healthz", process)
+        yield url
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
-    while process.poll() is None:
+def _wait_for(url: str, process: Running) -> None:
+    while process.alive:
         try:
             urlopen(url, timeout=1).close()
         except OSError:
             time.sleep(0.05)
         else:
             return
-    raise RuntimeError("the server did not start")
+    raise RuntimeError(process.stderr)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> "Iterator[Browser]":
     """The system's Chromium; nothing is downloaded."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -105,7 +93,7 @@ def open_browser(chromium: "Browser", server: str) -> "Iterator[Callable[..., Pa
             complaints.append(message.text)
 
     def open_browser(**options: Any) -> "Page":
-        context = chromium.new_context(base_url=server, **options)
+        context = chromium.new_context(base_url=server, reduced_motion="reduce", **options)
         context.set_default_timeout(15_000)
         context.on("console", listen)
         context.on("weberror", lambda error: complaints.append(str(error.error)))

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.browser import KNOWN, PASSWORD
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = pytest.mark.service
 
-PASSWORD = "seven green herons at dawn"
 OpenBrowser = Callable[..., "Page"]
 
 
@@ -109,32 +110,12 @@ def test_a_forgotten_password_is_replaced(open_browser: OpenBrowser) -> None:
 
 
 def test_the_documentation_of_the_api_signs_in(open_browser: OpenBrowser) -> None:
-    email = "documentation@example.com"
     page = open_browser()
-    register(page, email)
-    page.goto("/dev/mailbox")
-    verify(follow_link_in_mail(page, email))
-    page.context.clear_cookies()
-
     page.goto("/docs")
     page.get_by_role("button", name="Authorize").first.click()
-    page.get_by_label("username:").fill(email)
+    page.get_by_label("username:").fill(KNOWN)
     page.get_by_label("password:").fill(PASSWORD)
     page.locator(".modal-ux button.authorize").click()
 
     page.locator(".modal-ux").get_by_text("Authorized").wait_for()
     assert page.evaluate("localStorage.length") == 0
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        *("/", "/register", "/login", "/verify-email", "/confirm-email"),
-        *("/forgot-password", "/reset-password", "/dev/mailbox"),
-    ],
-)
-def test_no_page_is_wider_than_a_phone(open_browser: OpenBrowser, path: str) -> None:
-    page = open_browser(viewport={"width": 320, "height": 640})
-    page.goto(path)
-
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320

@@ -49,10 +49,3 @@ def test_a_preview_has_the_colours_that_one_asks_for(
     heading = page.frame_locator("iframe").first.get_by_role("heading")
     colour = heading.evaluate("element => getComputedStyle(element).color")
     assert colour == ("rgb(232, 236, 232)" if scheme == "dark" else "rgb(26, 33, 30)")
-
-
-@pytest.mark.parametrize("path", ["/dev/emails", "/dev/emails/WelcomeEmail"])
-def test_no_page_is_wider_than_a_phone(open_browser: OpenBrowser, path: str) -> None:
-    page = open_browser(viewport={"width": 320, "height": 640})
-    page.goto(path)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
