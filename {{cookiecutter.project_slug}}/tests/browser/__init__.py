@@ -1,3 +1,3 @@
 PASSWORD = "seven green herons at dawn"
-KNOWN = "known@example.com"
-"""Who has an account already."""
+KNOWN, FORGETFUL = "known@example.com", "forgetful@example.com"
+"""Who have an account already."""

@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.browser import KNOWN, PASSWORD
+from tests.browser import FORGETFUL, KNOWN, PASSWORD
 from tests.commands import Running, manage_code, python, running
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "TASKS_ENGINE": "inprocess",
         "SUPERUSER_PASSWORD": PASSWORD,
     }
-    for command in (["migrate"], ["createsuperuser", "--email", KNOWN]):
+    accounts = (["createsuperuser", "--email", email] for email in (KNOWN, FORGETFUL))
+    for command in (["migrate"], *accounts):
         done = python(manage_code(*command), environment, folder=folder)
         assert done.returncode == 0, done.stderr
     with running(manage_code("serve", "--port", str(port)), environment, folder=folder) as process:

@@ -271,8 +271,9 @@ async def test_an_unforeseen_error_does_not_end_the_worker(
 
 
 async def test_a_claim_whose_answer_is_lost_costs_no_attempt(
-    session: AsyncSession, job_of: JobOf, tmp_path: Path
+    session: AsyncSession, job_of: JobOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(worker, "POLL", worker.POLL / 100)
     job = await jobs.trace.enqueue(session, str(tmp_path / "log"), "x")
     job.max_attempts = 1
     await session.commit()
