@@ -34,7 +34,8 @@ def keep_one_engine() -> None:
     ]
     if chosen not in engines:
         unwanted += ["app/tasks/loop.py", "app/tasks/publisher.py"]
-        unwanted += ["tests/tasks/test_publisher.py", "tests/services/contract.py"]
+        unwanted += ["tests/tasks/test_loop.py", "tests/tasks/test_publisher.py"]
+        unwanted += ["tests/services/contract.py"]
     for path in [path for pattern in unwanted for path in Path().glob(pattern)]:
         path.unlink()
     pyproject = Path("pyproject.toml")
