@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -18,6 +19,7 @@ from tests import commands
 from tests.tasks.jobs import EVERY_SECOND, trace
 
 LEASE = timedelta(seconds=1)
+READY = "ready for SIGTERM"
 
 
 def running(*arguments: str) -> AbstractContextManager[commands.Running]:
@@ -95,6 +97,8 @@ class DyingWorker(Worker):
 
 async def work(worker: Worker | Scheduler) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)
+    sys.stderr.write(READY)
+    sys.stderr.flush()
     await worker.run()
     await engine.dispose()
 

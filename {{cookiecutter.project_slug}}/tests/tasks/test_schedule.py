@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 import time_machine
@@ -100,6 +101,7 @@ async def test_each_tick_becomes_one_job_however_many_schedulers_run(
         schedulers = [stack.enter_context(processes.running("schedule")) for _ in range(3)]
         await until(enough)
         for scheduler in schedulers:
+            await until(partial(scheduler.has_written, processes.READY))
             scheduler.terminate()
         for scheduler in schedulers:
             assert (await scheduler.ended()).returncode == 0

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import cast
 from uuid import UUID
@@ -105,6 +106,7 @@ async def test_many_workers_run_each_job_once(session: AsyncSession, tmp_path: P
         workers = [stack.enter_context(processes.running("share")) for _ in range(3)]
         await until(all_finished)
         for process in workers:
+            await until(partial(process.has_written, processes.READY))
             process.terminate()
         for process in workers:
             assert (await process.ended()).returncode == 0
