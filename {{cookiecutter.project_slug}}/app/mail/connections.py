@@ -127,8 +127,10 @@ async def _address(connection: Connection, message: Message) -> None:
         await smtp.mail(message.sender.addr_spec, options=options, encoding=encoding)
         await smtp.rcpt(message.to, encoding=encoding)
     except SMTPResponseException:
-        with suppress(SMTPResponseException, OSError):
+        try:
             await smtp.rset()
+        except (SMTPResponseException, OSError):
+            smtp.close()  # the next message would meet what is left of this one
         raise
     except BaseException:
         smtp.close()

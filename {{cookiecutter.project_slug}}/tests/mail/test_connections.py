@@ -27,6 +27,8 @@ class Dialogue:
     hang_up_at: Callable[[int, list[str]], bool] = lambda connection, heard: False
     answer: str = "250 OK"
     """To the message itself."""
+    answers: dict[str, str] = field(default_factory=dict)
+    """To commands, where it is another than the usual one."""
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
     talks: list["asyncio.Task[None] | None"] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -56,7 +58,8 @@ class Dialogue:
                     break
                 writer.write(f"{self.answer}\r\n".encode())
             else:
-                writer.write(b"221 bye\r\n" if heard[-1] == "QUIT" else b"250 OK\r\n")
+                usual = "221 bye" if heard[-1] == "QUIT" else "250 OK"
+                writer.write(f"{self.answers.get(heard[-1], usual)}\r\n".encode())
         self.ended.set()
         writer.close()
 
@@ -185,6 +188,16 @@ async def test_a_refused_recipient_is_that_recipients_outcome_alone() -> None:
         await send(transport)
     assert len(server.hostnames) == 1  # on the same connection, which was reset
     assert len(server.envelopes) == 1
+
+
+async def test_a_connection_that_does_not_forget_a_refused_recipient_is_given_up() -> None:
+    server = Dialogue(answers={"RCPT": "550 No such user", "RSET": "500 What?"})
+    async with listening(server) as transport:
+        with pytest.raises(PermanentMailError):
+            await send(transport)
+        server.answers.clear()
+        await send(transport)
+    assert server.messages == [0, 1]
 
 
 async def test_a_login_that_failed_leaves_no_connection_open() -> None:
