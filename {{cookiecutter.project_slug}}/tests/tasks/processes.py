@@ -4,9 +4,10 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, ExitStack
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session as SyncSession
@@ -16,6 +17,7 @@ from app.tasks.attempts import ClaimedJob, Outcome
 from app.tasks.schedule import Scheduler
 from app.tasks.worker import ONE_STATEMENT, Worker
 from tests import commands
+from tests.tasks.conftest import until
 from tests.tasks.jobs import EVERY_SECOND, trace
 
 LEASE = timedelta(seconds=1)
@@ -33,6 +35,18 @@ def running(*arguments: str) -> AbstractContextManager[commands.Running]:
     enqueue STEP LOG   enqueues, and is killed at that step
     """
     return commands.running(f"from tests.tasks import processes; processes.main({arguments})")
+
+
+async def side_by_side(what: str, condition: Callable[[], Awaitable[bool]]) -> None:
+    """Run three of them until the condition is met. At SIGTERM each must end as it should."""
+    with ExitStack() as stack:
+        processes = [stack.enter_context(running(what)) for _ in range(3)]
+        await until(condition)
+        for process in processes:
+            await until(partial(process.has_written, READY))
+            process.terminate()
+        for process in processes:
+            assert (await process.ended()).returncode == 0
 
 
 def die(*_: object) -> None:

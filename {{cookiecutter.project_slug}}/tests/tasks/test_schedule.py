@@ -1,9 +1,7 @@
 """I4, and when a tick is."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import pytest
 import time_machine
@@ -16,7 +14,6 @@ from app.database import engine, utcnow
 from app.tasks import Job, schedule, service
 from app.tasks.schedule import Schedule, Scheduler, periodic, schedules
 from tests.tasks import processes
-from tests.tasks.conftest import until
 from tests.tasks.jobs import tick
 
 
@@ -97,14 +94,7 @@ async def test_each_tick_becomes_one_job_however_many_schedulers_run(
     async def enough() -> bool:
         return len(await ticks(session)) >= 3
 
-    with ExitStack() as stack:
-        schedulers = [stack.enter_context(processes.running("schedule")) for _ in range(3)]
-        await until(enough)
-        for scheduler in schedulers:
-            await until(partial(scheduler.has_written, processes.READY))
-            scheduler.terminate()
-        for scheduler in schedulers:
-            assert (await scheduler.ended()).returncode == 0
+    await processes.side_by_side("schedule", enough)
     made = await ticks(session)
     assert len(made) == len(set(made))
 

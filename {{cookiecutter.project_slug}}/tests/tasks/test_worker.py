@@ -4,9 +4,8 @@ import asyncio
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import cast
 from uuid import UUID
@@ -102,14 +101,7 @@ async def test_many_workers_run_each_job_once(session: AsyncSession, tmp_path: P
     for number in range(300):
         await jobs.trace.enqueue(session, str(log), str(number))
     await session.commit()
-    with ExitStack() as stack:
-        workers = [stack.enter_context(processes.running("share")) for _ in range(3)]
-        await until(all_finished)
-        for process in workers:
-            await until(partial(process.has_written, processes.READY))
-            process.terminate()
-        for process in workers:
-            assert (await process.ended()).returncode == 0
+    await processes.side_by_side("share", all_finished)
     assert Counter(jobs.lines(log)) == Counter({str(number): 1 for number in range(300)})
     assert set((await session.exec(select(Job.attempts))).all()) == {1}
 
