@@ -73,6 +73,10 @@ def upgrade() -> None:
             sqlite_where=sa.text("finished_at IS NOT NULL"),
             postgresql_where=sa.text("finished_at IS NOT NULL"),
         )
+    if op.get_bind().dialect.name == "postgresql":
+        # Each job that runs leaves dead rows, which claiming must walk past. PostgreSQL's default
+        # lets them grow to a fifth of the table, where a week of finished jobs is kept.
+        op.execute("ALTER TABLE jobs SET (autovacuum_vacuum_scale_factor = 0.01)")
 
     op.create_table(
         "mail_log",

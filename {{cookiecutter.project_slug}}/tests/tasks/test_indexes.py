@@ -1,0 +1,57 @@
+"""Only on PostgreSQL (see conftest.py): no turn of a worker takes longer than the first did."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app.database import engine
+from app.tasks import queue
+from app.tasks.attempts import Outcome
+from app.tasks.models import JobStatus
+from tests.tasks import jobs
+
+
+@contextmanager
+def explained() -> Iterator[list[str]]:
+    """The plan of each statement that is executed in this block."""
+    plans: list[str] = []
+
+    def explain(_: object, cursor: Any, statement: str, parameters: Any, *__: object) -> None:
+        if not statement.startswith("SET"):
+            cursor.execute(f"EXPLAIN {statement}", parameters)
+            plans.append("\n".join(line for (line,) in cursor.fetchall()))
+
+    event.listen(engine.sync_engine, "before_cursor_execute", explain)
+    try:
+        yield plans
+    finally:
+        event.remove(engine.sync_engine, "before_cursor_execute", explain)
+
+
+async def test_jobs_that_are_known_are_found_by_their_ids(session: AsyncSession) -> None:
+    ids = [(await jobs.trace.enqueue(session, "log", str(it))).id for it in range(3)]
+    await session.commit()
+    minute = timedelta(minutes=1)
+    with explained() as plans:
+        async with engine.begin() as connection:
+            await connection.execute(text("SET LOCAL enable_seqscan = off"))  # there are few rows
+            assert await queue.claim(connection, "me", 3, lease=minute, but=ids) == []
+            one, *others = await queue.claim(connection, "me", 3, lease=minute, ids=ids)
+            ends = [Outcome(job, JobStatus.SUCCESSFUL) for job in others]
+            await queue.settle(connection, "me", [*ends, Outcome(one, JobStatus.FAILED)])
+            await queue.claim(connection, "me", 3, lease=minute, ids=ids, done=[one])
+    any_that_is_due, *known = plans
+    assert "ix_jobs_ready" in any_that_is_due
+    assert len(known) == 4
+    assert [plan for plan in known if "ix_jobs_ready" in plan or "ix_jobs_running" in plan] == []
+
+
+async def test_dead_rows_are_few_beside_a_week_of_finished_jobs(session: AsyncSession) -> None:
+    options = await session.exec(
+        text("SELECT reloptions FROM pg_class WHERE relname = 'jobs'")  # type: ignore[call-overload]
+    )
+    assert options.scalar() == ["autovacuum_vacuum_scale_factor=0.01"]
