@@ -26,10 +26,10 @@ WORKER_DIED = "its worker died: "
 LONGEST_ERROR = 20_000
 
 
-def _partial(name: str, *columns: str, where: str) -> Index:
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     """Said for the database in use alone: to name both would import both dialects."""
     condition: dict[str, Any] = {f"{engine.dialect.name}_where": text(where)}
-    return Index(name, *columns, **condition)
+    return Index(name, *columns, unique=unique, **condition)
 
 
 class Job(SQLModel, table=True):
@@ -48,7 +48,7 @@ class Job(SQLModel, table=True):
     request_id: str | None = Field(default=None, max_length=64)
     """The request that asked for it, so that their log lines can be read together."""
 
-    key: str | None = Field(default=None, max_length=250, unique=True)
+    key: str | None = Field(default=None, max_length=250)
     """Of two jobs with one key the second is refused: how each tick of a schedule runs once."""
 
     status: str = Field(default=JobStatus.READY, max_length=20)
@@ -79,4 +79,5 @@ class Job(SQLModel, table=True):
         _partial("ix_jobs_running", "lease_expires_at", where="status = 'running'"),
         _partial("ix_jobs_failed", "created_at", where="status = 'failed'"),
         _partial("ix_jobs_finished_at", "finished_at", where="finished_at IS NOT NULL"),
+        _partial("ix_jobs_key", "key", where="key IS NOT NULL", unique=True),
     )

@@ -41,7 +41,6 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
-        sa.UniqueConstraint("key", name=op.f("uq_jobs_key")),
     )
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_jobs_created_at"), ["created_at"], unique=False)
@@ -72,6 +71,13 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("finished_at IS NOT NULL"),
             postgresql_where=sa.text("finished_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_jobs_key",
+            ["key"],
+            unique=True,
+            sqlite_where=sa.text("key IS NOT NULL"),
+            postgresql_where=sa.text("key IS NOT NULL"),
         )
     if op.get_bind().dialect.name == "postgresql":
         # Each job that runs leaves dead rows, which claiming must walk past. PostgreSQL's default
@@ -177,6 +183,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_jobs_running")
         batch_op.drop_index("ix_jobs_failed")
         batch_op.drop_index("ix_jobs_finished_at")
+        batch_op.drop_index("ix_jobs_key")
         batch_op.drop_index(batch_op.f("ix_jobs_created_at"))
 
     op.drop_table("jobs")
