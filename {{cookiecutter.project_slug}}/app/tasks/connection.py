@@ -24,7 +24,7 @@ class KeptConnection:
         """A transaction, committed at the end of the block."""
         self.is_new = self._connection is None
         try:
-            connection = self._connection = self._connection or await self._engine.connect()
+            connection = self._connection = self._connection or await self._open()
             async with connection.begin():
                 yield connection
         except BaseException:
@@ -32,7 +32,17 @@ class KeptConnection:
             raise
 
     async def close(self) -> None:
-        """Give the connection back to the pool, which looks whether it is still of use."""
+        """End the connection, which is in no state for the pool."""
         connection, self._connection = self._connection, None
         if connection:
+            await connection.invalidate()
             await connection.close()
+
+    async def _open(self) -> AsyncConnection:
+        connection = await self._engine.connect()
+        if connection.dialect.name == "postgresql":
+            # The plans of statements are kept as well. One that was made while the table was
+            # small would read all of it, however large it is by then.
+            await connection.exec_driver_sql("SET enable_seqscan = off")
+            await connection.commit()
+        return connection
