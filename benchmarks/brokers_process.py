@@ -87,11 +87,13 @@ async def latency(samples: int) -> list[float]:
 
 
 async def enqueue(samples: int) -> tuple[list[float], list[float]]:
-    """Turn by turn, so that a disturbance meets both."""
-    plain, with_job = [], []
+    """Turn by turn, so that a disturbance meets both; each has the process to itself."""
+    plain: list[float] = []
+    with_job: list[float] = []
     for _ in range(samples):
-        plain.append(await _transaction(with_a_job=False))
-        with_job.append(await _transaction(with_a_job=True))
+        for seconds, is_with_job in ((plain, False), (with_job, True)):
+            seconds.append(await _transaction(with_a_job=is_with_job))
+            await asyncio.sleep(PAUSE)  # the publisher sends its message
     return plain[samples // 10 :], with_job[samples // 10 :]
 
 
