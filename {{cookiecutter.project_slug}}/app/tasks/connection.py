@@ -24,7 +24,7 @@ class KeptConnection:
         """A transaction, committed at the end of the block."""
         self.is_new = self._connection is None
         try:
-            connection = self._connection = self._connection or await self._open()
+            connection = self._connection or await self._open()
             async with connection.begin():
                 yield connection
         except BaseException:
@@ -39,7 +39,7 @@ class KeptConnection:
             await connection.close()
 
     async def _open(self) -> AsyncConnection:
-        connection = await self._engine.connect()
+        connection = self._connection = await self._engine.connect()
         if connection.dialect.name == "postgresql":
             # The plans of statements are kept as well. One that was made while the table was
             # small would read all of it, however large it is by then.
