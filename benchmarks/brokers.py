@@ -66,7 +66,7 @@ async def celery(quick: bool) -> list[Row]:
 
 
 async def enqueueing(quick: bool) -> list[Row]:
-    """What `enqueue` adds to a transaction with one INSERT and its COMMIT, on PostgreSQL; and how
+    """What `enqueue` adds to a transaction with an INSERT of its own, on PostgreSQL; and how
     long a COMMIT takes whose message goes to a broker that swallows every packet.
     """
     samples = "50" if quick else "300"

@@ -17,6 +17,7 @@ from sqlmodel import col, func, select
 
 from app.database import Session, engine
 from app.logging import configure_logging
+from app.mail.models import MailLog
 from app.settings import settings
 from app.tasks import Job, engines, task
 
@@ -100,8 +101,7 @@ async def enqueue(samples: int) -> tuple[list[float], list[float]]:
 async def _transaction(*, with_a_job: bool) -> float:
     async with Session() as session:
         began = time.perf_counter()
-        session.add(Job(task="benchmarks.never", max_attempts=1, status="failed"))
-        await session.flush()
+        session.add(MailLog(recipient="", email="", message_id="", outcome="", answer=""))
         if with_a_job:
             await noop.enqueue(session)
         await session.commit()
