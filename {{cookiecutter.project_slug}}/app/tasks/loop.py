@@ -14,7 +14,7 @@ import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
-from threading import Event, Lock, Thread
+from threading import Event, Lock, Thread, main_thread
 from uuid import UUID
 
 from app.database import engine
@@ -73,7 +73,8 @@ class WorkerLoop:
             self.stopping = True
             self._started.set()
             log.critical("the loop of the jobs has failed; ending the process", exc_info=True)
-            os.kill(os.getpid(), signal.SIGTERM)
+            # To the process, the signal may end in this thread, and the main one sleep on.
+            signal.pthread_kill(main_thread().ident or 0, signal.SIGTERM)
         if self.at_end:
             self.at_end()
 
