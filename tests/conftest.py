@@ -61,7 +61,9 @@ def succeed(
 
 
 def said(done: Run) -> str:
-    return f"{done.stdout}\n{done.stderr}"[-20_000:]
+    """The end of what it wrote; what pytest says of failed tests comes first, and never too late."""
+    failed = [it for it in done.stdout.splitlines() if it.startswith(("FAILED ", "ERROR "))]
+    return "\n".join([*failed, f"{done.stdout}\n{done.stderr}"[-20_000:]])
 
 
 def literal(answer: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import JSON, Column, Index, Text, text
+from sqlalchemy.orm import class_mapper
 from sqlmodel import Field, SQLModel
 
 from app.database import engine, utcnow
@@ -81,3 +82,14 @@ class Job(SQLModel, table=True):
         _partial("ix_jobs_finished_at", "finished_at", where="finished_at IS NOT NULL"),
         _partial("ix_jobs_key", "key", where="key IS NOT NULL", unique=True),
     )
+
+
+def new_job(**values: Any) -> Job:
+    """`Job(**values)`, made the way a row is loaded: without a word to pydantic and SQLAlchemy
+    about each of twenty attributes, which takes a third of the time that `enqueue` does.
+    """
+    job: Job = class_mapper(Job).class_manager.new_instance()
+    for name, field in Job.model_fields.items():
+        make: Any = field.default_factory
+        job.__dict__[name] = values[name] if name in values else make() if make else field.default
+    return job

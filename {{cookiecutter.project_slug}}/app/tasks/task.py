@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 from app.database import utcnow
 from app.logging import request_id
 from app.tasks import commits
-from app.tasks.models import Job
+from app.tasks.models import Job, new_job
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -108,7 +108,7 @@ class Task(Generic[P, R]):
         now, run_after = utcnow(), self.run_after
         if isinstance(run_after, timedelta):
             run_after = now + run_after
-        job = Job(
+        job = new_job(
             task=self.name,
             arguments=arguments,
             queue=self.queue,

@@ -1,6 +1,5 @@
 """What every engine with a broker keeps: the names of the invariants are those of the README."""
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -193,6 +192,5 @@ async def finished(job: Job) -> Job:
     async def is_finished() -> bool:
         return (await read(job)).finished_at is not None
 
-    async with asyncio.timeout(40):
-        await until(is_finished)
+    await until(is_finished, seconds=40)
     return await read(job)

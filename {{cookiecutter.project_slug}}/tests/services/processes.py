@@ -9,20 +9,23 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from subprocess import DEVNULL, STDOUT, Popen
+from subprocess import DEVNULL, STDOUT, Popen, TimeoutExpired
 
 from tests.services.proxy import free_port
 
 PROJECT = Path(__file__).parents[2]
+PATIENCE = 60
+"""Seconds until a wait for a command fails with its output: before pytest's own timeout does."""
 
 
 class Command:
     """A command that runs in a session of its own, and writes to `log`."""
 
     def __init__(self, arguments: list[str], log: Path, environment: dict[str, str]) -> None:
-        self.log = log
+        self.arguments, self.log = arguments, log
         with log.open("ab") as output:
             self._process = Popen(
                 arguments,
@@ -48,11 +51,14 @@ class Command:
     def stop(self) -> int:
         """SIGTERM for it alone, as service managers send it; returns its exit code."""
         self._process.terminate()
-        return self._process.wait()
+        return self.wait()
 
     def wait(self) -> int:
         """Wait for its end; returns its exit code, negative for a signal."""
-        return self._process.wait()
+        try:
+            return self._process.wait(PATIENCE)
+        except TimeoutExpired:
+            raise AssertionError(f"it does not end:\n{self.output}") from None
 
     @property
     def has_ended(self) -> bool:
@@ -60,23 +66,28 @@ class Command:
 
     def until_it_says(self, text: str) -> None:
         """Wait until this is in its output."""
-        while text not in self.output:
-            self._check()
-            time.sleep(0.02)
+        self._until(lambda: text in self.output, f"it does not say {text!r}")
 
     def until_it_answers(self, url: str) -> None:
-        while True:
+        """Wait for any HTTP response."""
+
+        def answers() -> bool:
             try:
                 with urllib.request.urlopen(url, timeout=5):
-                    return
+                    return True
             except urllib.error.HTTPError:
-                return
+                return True
             except OSError:
-                self._check()
-                time.sleep(0.02)
+                return False
 
-    def _check(self) -> None:
-        assert self._process.poll() is None, f"it ended at once:\n{self.output}"
+        self._until(answers, f"it does not answer at {url}")
+
+    def _until(self, condition: Callable[[], bool], otherwise: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert not self.has_ended, f"it ended at once:\n{self.output}"
+            assert time.monotonic() < deadline, f"{otherwise}:\n{self.output}"
+            time.sleep(0.02)
 
 
 class Manage:
@@ -118,8 +129,10 @@ class Manage:
         assert command.wait() == 0, command.output
 
     def end(self) -> None:
+        """Kill all; pytest shows what they wrote if the test has failed."""
         for command in self._commands:
             command.kill()
+            sys.stdout.write(f"--- {command.arguments[-4:]}:\n{command.output[-3000:]}\n")
 
 
 if __name__ == "__main__":

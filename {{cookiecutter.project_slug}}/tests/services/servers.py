@@ -78,6 +78,7 @@ class ProgramServer(Server):
     def ask(self, question: bytes) -> bytes:
         """The beginning of the server's answer."""
         with self._connect() as connection:
+            connection.settimeout(10)
             connection.sendall(question)
             return connection.recv(1000)
 
@@ -233,7 +234,9 @@ def _start(command: list[str], environment: dict[str, str], folder: Path) -> "Po
 
 
 def until(condition: Callable[[], bool], process: "Popen[bytes]", log: Path) -> None:
-    """Wait for what must come; the end of the process, or of pytest's patience, is the end."""
+    """Wait for what must come, unless the process ends; at most a minute."""
+    deadline = time.monotonic() + 60
     while not condition():
         assert process.poll() is None, f"it ended at once:\n{log.read_text()}"
+        assert time.monotonic() < deadline, f"it does not answer:\n{log.read_text()}"
         time.sleep(0.02)

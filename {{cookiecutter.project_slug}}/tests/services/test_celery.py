@@ -281,8 +281,24 @@ async def test_beat_and_a_scheduler_together_run_each_tick_once(
     await until(lambda: ticked(3))
     scheduler.kill()
     await until(lambda: ticked(5))
+    assert only_the_main_thread_is_given_sigterm(beat.pid)
     assert beat.stop() == 0, beat.output
     assert len(set(await ticks())) == len(await ticks())
+
+
+def only_the_main_thread_is_given_sigterm(pid: int) -> bool:
+    """Whether the others block it; where /proc is, so on Linux."""
+
+    def blocks(thread: Path) -> bool:
+        try:
+            lines = (thread / "status").read_text().splitlines()
+        except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            return True
+        [mask] = [line.split()[1] for line in lines if line.startswith("SigBlk:")]
+        return bool(int(mask, 16) & 1 << (signal.SIGTERM - 1))
+
+    threads = Path(f"/proc/{pid}/task").glob("*")
+    return all(blocks(thread) for thread in threads if thread.name != str(pid))
 
 
 async def test_readiness_tells_of_a_broker_that_is_away_and_needs_none(

@@ -128,7 +128,7 @@ async def test_everybody_who_was_answered_gets_one_welcome(
     await registering
 
     site.smtp.answer = ACCEPT
-    await until(lambda: _all_are_settled(site))
+    await until(lambda: _all_are_settled(site), seconds=200)
     mails = Counter((mail["To"], mail["Message-ID"]) for mail in site.smtp.messages)
     identities = Counter(address for address, _ in mails)
     record_property("storm", _report(site, accepted, mails, identities))

@@ -42,13 +42,14 @@ def job_of() -> Callable[[UUID], Awaitable[Job]]:
     return read
 
 
-async def until(condition: Callable[[], Awaitable[bool] | bool]) -> None:
-    """Wait for what must come; pytest's timeout is the deadline."""
-    while True:
-        met = condition()
-        if met if isinstance(met, bool) else await met:
-            return
-        await asyncio.sleep(0.02)
+async def until(condition: Callable[[], Awaitable[bool] | bool], *, seconds: float = 60) -> None:
+    """Wait for what must come; a deadline before pytest's own leaves a report one can read."""
+    async with asyncio.timeout(seconds):
+        while True:
+            met = condition()
+            if met if isinstance(met, bool) else await met:
+                return
+            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

@@ -21,6 +21,17 @@ async def test_a_job_is_a_row_of_the_callers_transaction(session: AsyncSession) 
     assert (stored.status, stored.attempts, stored.max_attempts) == (JobStatus.READY, 0, 3)
 
 
+async def test_it_has_what_the_constructor_would_have_given_it(session: AsyncSession) -> None:
+    job = await trace.enqueue(session, path="x", line="y")
+    own = {"id", "created_at"}
+    given = job.model_dump(include={"task", "arguments", "max_attempts", "run_after"})
+    assert job.model_dump(exclude=own) == {
+        **Job(**given).model_dump(exclude=own),
+        "announced_at": job.run_after,
+    }
+    assert job.arguments is not (await trace.enqueue(session, path="x", line="y")).arguments
+
+
 async def test_a_rolled_back_job_never_was(session: AsyncSession) -> None:
     await trace.enqueue(session, "x", "y")
     await session.rollback()

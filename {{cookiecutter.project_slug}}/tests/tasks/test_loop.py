@@ -31,3 +31,21 @@ except loop.Stopping:
     done = python(script, dict(os.environ))
     assert done.stdout == "refused, and told to end\n"
     assert "the loop of the jobs has failed" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="threads are sent no signals there")
+def test_a_worker_stops_although_another_thread_was_given_the_signal() -> None:
+    script = """
+import signal, threading
+from app.tasks import engines
+
+def be_given_the_signal():
+    while signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        pass
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+threading.Thread(target=be_given_the_signal, daemon=True).start()
+engines.wait_for_sigterm()
+print("stopped")
+"""
+    assert python(script, dict(os.environ)).stdout == "stopped\n"

@@ -63,7 +63,8 @@ def wait_for_sigterm() -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    stop.wait()
+    while not stop.wait(timeout=1):
+        pass  # any thread may be given the signal, and this one, which has to handle it, sleep on
 
 
 @cache

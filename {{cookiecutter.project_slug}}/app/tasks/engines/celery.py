@@ -238,6 +238,9 @@ def _start_scheduler(**_: Any) -> None:
 
 
 def _schedule() -> None:
+    # A signal that this thread or one of its own were given would not wake beat, which sleeps
+    # for minutes in the main one.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     try:
         asyncio.run(Scheduler().run())
     finally:
