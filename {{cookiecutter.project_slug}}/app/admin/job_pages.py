@@ -50,7 +50,7 @@ async def show_jobs(
         task=search.task or None,
         queue=search.queue or None,
         text=search.text or None,
-        before=await session.get(Job, search.before) if search.before else None,
+        before=search.before,
         limit=PAGE + 1,
     )
     jobs = found[:PAGE]

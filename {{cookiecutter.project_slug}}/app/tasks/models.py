@@ -1,9 +1,11 @@
 """The job table: what was asked for, and what became of it."""
 
+import secrets
+import time
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import JSON, Column, Index, Text, text
 from sqlalchemy.orm import class_mapper
@@ -27,6 +29,17 @@ WORKER_DIED = "its worker died: "
 LONGEST_ERROR = 20_000
 
 
+def uuid7() -> UUID:
+    """A UUID that sorts by the time it was made at, to a quarter of a microsecond.
+
+    New rows are neighbours in the index of their ids then, which stays fast in a large table,
+    and lists by age need no other. RFC 9562, 5.7 and 6.2 (method 3); Python has it from 3.14.
+    """
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    moment = milliseconds << 16 | 7 << 12 | rest * 4096 // 1_000_000
+    return UUID(int=moment << 64 | 0b10 << 62 | secrets.randbits(62))
+
+
 def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     """Said for the database in use alone: to name both would import both dialects."""
     condition: dict[str, Any] = {f"{engine.dialect.name}_where": text(where)}
@@ -38,7 +51,7 @@ class Job(SQLModel, table=True):
 
     __tablename__ = "jobs"
 
-    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
     task: str = Field(max_length=200)
     arguments: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     queue: str = Field(default="default", max_length=50)
@@ -52,7 +65,7 @@ class Job(SQLModel, table=True):
     key: str | None = Field(default=None, max_length=250)
     """Of two jobs with one key the second is refused: how each tick of a schedule runs once."""
 
-    status: str = Field(default=JobStatus.READY, max_length=20)
+    status: str = Field(default=JobStatus.READY.value, max_length=20)
     run_after: datetime = Field(default_factory=utcnow)
     announced_at: datetime | None = None
     """When a broker was last told, if one is in use. The sweep tells it again of what is left."""
@@ -69,7 +82,7 @@ class Job(SQLModel, table=True):
     lease_expires_at: datetime | None = None
     """Until then the job is its worker's own; after that the worker counts as dead."""
 
-    created_at: datetime = Field(default_factory=utcnow, index=True)
+    created_at: datetime = Field(default_factory=utcnow)
     started_at: datetime | None = None
     finished_at: datetime | None = None
 
@@ -78,18 +91,24 @@ class Job(SQLModel, table=True):
     __table_args__ = (
         _partial("ix_jobs_ready", "rank", "run_after", where="status = 'ready'"),
         _partial("ix_jobs_running", "lease_expires_at", where="status = 'running'"),
-        _partial("ix_jobs_failed", "created_at", where="status = 'failed'"),
+        _partial("ix_jobs_failed", "id", where="status = 'failed'"),
         _partial("ix_jobs_finished_at", "finished_at", where="finished_at IS NOT NULL"),
         _partial("ix_jobs_key", "key", where="key IS NOT NULL", unique=True),
     )
 
 
-def new_job(**values: Any) -> Job:
-    """`Job(**values)`, made the way a row is loaded: without a word to pydantic and SQLAlchemy
-    about each of twenty attributes, which takes a third of the time that `enqueue` does.
+_DEFAULTS = {
+    name: field.default
+    for name, field in Job.model_fields.items()
+    if not field.is_required() and not field.default_factory
+}
+
+
+def new_job(*, arguments: dict[str, Any], run_after: datetime, **values: Any) -> Job:
+    """`Job(…)`, made the way a row is loaded: without a word to pydantic and SQLAlchemy about
+    each of twenty attributes, which takes a third of the time that `enqueue` does.
     """
     job: Job = class_mapper(Job).class_manager.new_instance()
-    for name, field in Job.model_fields.items():
-        make: Any = field.default_factory
-        job.__dict__[name] = values[name] if name in values else make() if make else field.default
+    made = {"id": uuid7(), "created_at": utcnow(), "arguments": arguments, "run_after": run_after}
+    job.__dict__.update(_DEFAULTS, **made, **values)
     return job

@@ -15,7 +15,6 @@ from sqlalchemy import (
     delete,
     literal_column,
     or_,
-    tuple_,
     update,
 )
 from sqlmodel import col, select
@@ -46,16 +45,15 @@ async def list_jobs(
     task: str | None = None,
     queue: str | None = None,
     text: str | None = None,
-    before: Job | None = None,
+    before: UUID | None = None,
     limit: int = 50,
 ) -> Sequence[Job]:
     """The newest jobs first; `task` matches the end of the name.
 
     text: the id, or something in the arguments, the error or the request id, in any case.
-    before: only older ones than this, for the next page.
+    before: only older ones than the job of this id, for the next page.
     """
-    newest_first = col(Job.created_at).desc(), col(Job.id).desc()
-    statement = select(Job).order_by(*newest_first).limit(limit)
+    statement = select(Job).order_by(col(Job.id).desc()).limit(limit)
     if status:
         # Written into the SQL: with a parameter the index of failed jobs would not be used.
         statement = statement.where(col(Job.status) == literal_column(f"'{JobStatus(status)}'"))
@@ -66,8 +64,7 @@ async def list_jobs(
     if text:
         statement = statement.where(or_(*_places_of(text)))
     if before:
-        place = tuple_(col(Job.created_at), col(Job.id))
-        statement = statement.where(place < (before.created_at, before.id))
+        statement = statement.where(col(Job.id) < before)
     return (await session.exec(statement)).all()
 
 

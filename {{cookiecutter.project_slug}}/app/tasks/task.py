@@ -1,7 +1,6 @@
 """`@task`, and how a call becomes a row."""
 
 import inspect
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -10,6 +9,7 @@ from typing import Any, Generic, NotRequired, ParamSpec, TypeVar, cast, get_type
 from uuid import UUID
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncSession
 from typing_extensions import TypedDict
 
@@ -103,7 +103,7 @@ class Task(Generic[P, R]):
         signature, adapter = _stored(self.function)
         given = adapter.validate_python(signature.bind(*args, **kwargs).arguments)
         arguments = adapter.dump_python(given, mode="json", by_alias=True)
-        if self.load(json.dumps(arguments, allow_nan=False)) != given:
+        if not self._can_store(arguments, given):
             raise TypeError(f"{self.name}: an argument would not be the same after storing it")
         now, run_after = utcnow(), self.run_after
         if isinstance(run_after, timedelta):
@@ -123,7 +123,14 @@ class Task(Generic[P, R]):
         commits.announce(session.sync_session, job)
         return job
 
-    def load(self, arguments: str) -> dict[str, Any]:
+    def _can_store(self, arguments: dict[str, Any], given: dict[str, Any]) -> bool:
+        try:
+            stored = to_json(arguments, inf_nan_mode="null")  # JSON has neither
+            return self.load(stored) == given
+        except ValueError:  # half of a surrogate pair, or what BadArguments says
+            return False
+
+    def load(self, arguments: str | bytes) -> dict[str, Any]:
         """The arguments of a stored job, JSON, as typed values; raises BadArguments."""
         try:
             return _stored(self.function)[1].validate_json(arguments)

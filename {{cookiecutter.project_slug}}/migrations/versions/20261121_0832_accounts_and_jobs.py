@@ -43,7 +43,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
     )
     with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_jobs_created_at"), ["created_at"], unique=False)
         batch_op.create_index(
             "ix_jobs_ready",
             ["rank", "run_after"],
@@ -60,7 +59,7 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_jobs_failed",
-            ["created_at"],
+            ["id"],
             unique=False,
             sqlite_where=sa.text("status = 'failed'"),
             postgresql_where=sa.text("status = 'failed'"),
@@ -184,7 +183,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_jobs_failed")
         batch_op.drop_index("ix_jobs_finished_at")
         batch_op.drop_index("ix_jobs_key")
-        batch_op.drop_index(batch_op.f("ix_jobs_created_at"))
 
     op.drop_table("jobs")
     # ### end Alembic commands ###

@@ -103,6 +103,10 @@ async def secretive(password: SecretStr) -> None: ...
 
 
 @task
+async def scale(ratio: float) -> None: ...
+
+
+@task
 async def useless() -> None:
     raise Discard("nobody wants it")
 

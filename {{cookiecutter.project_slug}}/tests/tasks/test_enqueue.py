@@ -1,14 +1,17 @@
 from datetime import UTC, datetime, timedelta
+from uuid import RFC_4122
 
 import pytest
 from pydantic import SecretStr, ValidationError
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.database import utcnow
 from app.tasks import Job, JobStatus, engines, task
+from app.tasks.models import uuid7
 from app.tasks.task import get_task
 from app.tasks.worker import run_now
-from tests.tasks.jobs import secretive, slow, trace
+from tests.tasks.jobs import scale, secretive, slow, trace
 
 
 async def test_a_job_is_a_row_of_the_callers_transaction(session: AsyncSession) -> None:
@@ -23,13 +26,21 @@ async def test_a_job_is_a_row_of_the_callers_transaction(session: AsyncSession) 
 
 async def test_it_has_what_the_constructor_would_have_given_it(session: AsyncSession) -> None:
     job = await trace.enqueue(session, path="x", line="y")
-    own = {"id", "created_at"}
+    own = {"id", "created_at", "request_id"}
     given = job.model_dump(include={"task", "arguments", "max_attempts", "run_after"})
     assert job.model_dump(exclude=own) == {
         **Job(**given).model_dump(exclude=own),
         "announced_at": job.run_after,
     }
     assert job.arguments is not (await trace.enqueue(session, path="x", line="y")).arguments
+
+
+def test_ids_sort_by_age_and_are_proper_uuids() -> None:
+    ids = [uuid7() for _ in range(100)]
+    assert sorted(ids) == ids
+    assert {(it.version, it.variant) for it in ids} == {(7, RFC_4122)}
+    made = datetime.fromtimestamp((ids[0].int >> 80) / 1000, UTC)
+    assert abs(utcnow() - made) < timedelta(minutes=1)
 
 
 async def test_a_rolled_back_job_never_was(session: AsyncSession) -> None:
@@ -108,6 +119,17 @@ def test_tasks_of_the_slices_are_found_by_name() -> None:
 async def test_what_json_cannot_carry_fails_in_the_callers_face(session: AsyncSession) -> None:
     with pytest.raises(TypeError, match="would not be the same"):
         await secretive.enqueue(session, SecretStr("hidden"))
+
+
+@pytest.mark.parametrize("ratio", [float("nan"), float("inf")])
+async def test_nor_does_a_number_that_is_none(session: AsyncSession, ratio: float) -> None:
+    with pytest.raises(TypeError, match="would not be the same"):
+        await scale.enqueue(session, ratio)
+
+
+async def test_nor_does_text_that_is_none(session: AsyncSession) -> None:
+    with pytest.raises(TypeError, match="would not be the same"):
+        await trace.enqueue(session, "x", "half of a pair: \ud800")
 
 
 async def test_an_engine_that_fails_does_not_fail_the_commit(
