@@ -61,7 +61,7 @@ def succeed(
 
 
 def said(done: Run) -> str:
-    """The end of what it wrote; what pytest says of failed tests comes first, and never too late."""
+    """The end of what it wrote; before it, what pytest says of each failed test in a line."""
     failed = [it for it in done.stdout.splitlines() if it.startswith(("FAILED ", "ERROR "))]
     return "\n".join([*failed, f"{done.stdout}\n{done.stderr}"[-20_000:]])
 
