@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends
-from sqlalchemy import event, make_url
+from sqlalchemy import URL, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -49,14 +49,20 @@ def create_engine(url: str) -> AsyncEngine:
             hide_parameters=True,
             pool_pre_ping=True,
             max_overflow=settings.tasks_concurrency + 10,  # of jobs, and of requests
-            connect_args={k: v for k, v in NOTICE_SILENCE.items() if k not in parsed.query},
+            connect_args=_unless_said(parsed, NOTICE_SILENCE),
         )
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(parsed, hide_parameters=True, connect_args={"timeout": 30})
+    engine = create_async_engine(
+        parsed, hide_parameters=True, connect_args=_unless_said(parsed, {"timeout": 30})
+    )
     event.listen(engine.sync_engine, "do_connect", sqlite.connect)
     event.listen(engine.sync_engine, "connect", _set_up_sqlite)
     return engine
+
+
+def _unless_said(url: URL, options: dict[str, Any]) -> dict[str, Any]:
+    return {option: value for option, value in options.items() if option not in url.query}
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:

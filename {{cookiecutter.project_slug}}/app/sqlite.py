@@ -1,23 +1,81 @@
-"""SQLite beside the event loop, with one trip to its thread for each statement.
+"""SQLite beside the event loop: one trip to its thread for each statement, and fair to writers.
 
 aiosqlite asks its thread four times for one SELECT: for a cursor, to execute, to fetch, to close.
 With every trip the interpreter changes threads, which costs more than the statement does.
+
+SQLite lets one connection write at a time. The others ask again every tenth of a second, whoever
+is lucky gets in, and under load one of them asked for 30 seconds in vain. So those of one process
+stand in a queue here; what other processes write is still waited for in SQLite's way.
+
 And a search that knows the upper case of every language, as PostgreSQL's does.
 """
 
+import asyncio
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Self
 
 import aiosqlite
 
+WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
+"""The statements before which Python's sqlite3 begins a transaction, and no others. See
+https://docs.python.org/3/library/sqlite3.html#transaction-control-via-the-isolation-level-attribute
+"""
+
+_turns: defaultdict[tuple[asyncio.AbstractEventLoop, str], asyncio.Lock]
+_turns = defaultdict(asyncio.Lock)
+"""By event loop, of which a process has one or two, and path."""
+
 
 class Connection(aiosqlite.Connection):
-    """A connection whose cursors are made, used and closed in one trip."""
+    """A connection whose cursors are made, used and closed in one trip.
+
+    The first of them that writes waits for its turn, which lasts until COMMIT or ROLLBACK.
+    """
+
+    def __init__(self, path: str, options: dict[str, Any]) -> None:
+        super().__init__(partial(_open, path, **options), 64)
+        self._path = path
+        self._patience: float = options.get("timeout", 5)  # seconds, and sqlite3's own default
+        self._turn: asyncio.Lock | None = None
 
     def cursor(self) -> "Cursor":  # type: ignore[override]  # SQLAlchemy wants no more than this
         return Cursor(self)
+
+    async def wait_to_write(self) -> None:
+        """Return when no other connection of this event loop writes; raises OperationalError."""
+        if self._turn:
+            return
+        turn = _turns[asyncio.get_running_loop(), self._path]
+        try:
+            async with asyncio.timeout(self._patience):
+                await turn.acquire()
+        except TimeoutError:
+            raise sqlite3.OperationalError("database is locked") from None
+        self._turn = turn
+
+    def _end_turn(self) -> None:
+        if self._turn:
+            self._turn.release()
+            self._turn = None
+
+    async def commit(self) -> None:
+        """Commit; if that fails, it is still this connection's turn until `rollback`."""
+        await super().commit()
+        self._end_turn()
+
+    async def rollback(self) -> None:
+        try:
+            await super().rollback()
+        finally:
+            self._end_turn()
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        """Each way to close comes by here."""
+        self._end_turn()
+        return super().stop()
 
 
 class Cursor:
@@ -35,12 +93,17 @@ class Cursor:
         return self
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        await self._run(lambda connection: connection.execute(sql, parameters))
+        await self._run(sql, lambda connection: connection.execute(sql, parameters))
 
     async def executemany(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
-        await self._run(lambda connection: connection.executemany(sql, parameters))
+        await self._run(sql, lambda connection: connection.executemany(sql, parameters))
 
-    async def _run(self, statement: Callable[[sqlite3.Connection], sqlite3.Cursor]) -> None:
+    async def _run(
+        self, sql: str, statement: Callable[[sqlite3.Connection], sqlite3.Cursor]
+    ) -> None:
+        if sql.lstrip()[:7].upper().startswith(WRITES):
+            await self._connection.wait_to_write()
+
         def run() -> None:
             cursor = statement(self._connection._conn)
             self.description = cursor.description
@@ -61,7 +124,7 @@ def connect(dialect: Any, _record: object, arguments: Sequence[Any], options: An
     """What SQLAlchemy's event `do_connect` asks for: a connection made of these classes."""
 
     def create(path: str, **options: Any) -> Connection:
-        connection = Connection(partial(_open, path, **options), 64)
+        connection = Connection(path, options)
         connection._thread.daemon = True  # or a process that forgot to close it would not end
         return connection
 
