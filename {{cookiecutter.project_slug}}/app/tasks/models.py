@@ -40,6 +40,11 @@ def uuid7() -> UUID:
     return UUID(int=moment << 64 | 0b10 << 62 | secrets.randbits(62))
 
 
+def first_id(made_at: datetime) -> UUID:
+    """No id of a job that was made at this time, or later, is smaller."""
+    return UUID(int=int(made_at.timestamp() * 1000) << 80)
+
+
 def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     """Said for the database in use alone: to name both would import both dialects."""
     condition: dict[str, Any] = {f"{engine.dialect.name}_where": text(where)}

@@ -24,8 +24,6 @@ log = get_logger(__name__)
 
 FIRST_DELAY = timedelta(seconds=2)
 LONGEST_DELAY = timedelta(hours=1)
-MISFITS = 12
-"""The most attempts at a job that fits no worker: an hour, longer than deployments take."""
 LARGEST_RESULT = 64 * 1024
 """Bytes of JSON. The table is no place for files: a task stores those and returns a name."""
 NOW, LATEST = timedelta(0), timedelta(days=365)
@@ -87,10 +85,8 @@ async def _outcome(job: ClaimedJob) -> Outcome:
         if (running := asyncio.current_task()) and running.cancelling():
             raise
         return _again(job, "CancelledError: the task was cancelled from within", None)
-    except Discard as error:
+    except (Discard, UnknownTask, BadArguments) as error:  # another worker's: see misfits.py
         return _failed(job, f"{type(error).__name__}: {error}")
-    except (UnknownTask, BadArguments) as error:  # this worker may be the older of a deploy's
-        return _again(job, f"{type(error).__name__}: {error}", None, at_most=MISFITS)
     except Retry as retry:
         return _again(job, f"{type(retry).__name__}: {retry}", retry.after)
     except (Exception, SystemExit) as error:  # a library's sys.exit() must not end the server
@@ -124,10 +120,8 @@ async def _call(task: Task[Any, Any], arguments: dict[str, Any]) -> object:
     return result
 
 
-def _again(
-    job: ClaimedJob, error: str, after: timedelta | None, *, at_most: int | None = None
-) -> Outcome:
-    if job.attempt >= min(job.max_attempts, at_most or job.max_attempts):
+def _again(job: ClaimedJob, error: str, after: timedelta | None) -> Outcome:
+    if job.attempt >= job.max_attempts:
         return _failed(job, error)
     delay = backoff(job.attempt) if after is None else min(max(after, NOW), LATEST)
     log.warning("job will be retried", error=_last_line(error), delay=round(delay.total_seconds()))

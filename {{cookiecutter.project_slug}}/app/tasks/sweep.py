@@ -1,4 +1,5 @@
-"""Repairs what was lost on the way: leases of dead workers, answers and messages that never came.
+"""Repairs what was lost on the way: leases of dead workers, answers and messages that never came,
+jobs that met a worker of another version.
 
 Every scheduler and every worker sweeps; any number may.
 """
@@ -18,6 +19,7 @@ from app.logging import get_logger
 from app.settings import settings
 from app.tasks import clock, engines
 from app.tasks.commits import JobRef
+from app.tasks.misfits import retry_misfits
 from app.tasks.models import WORKER_DIED, Job, JobStatus
 from app.tasks.queue import READY, RUNNING
 from app.tasks.threads import in_thread
@@ -62,14 +64,15 @@ class Sweeper:
                     await self._stopping.wait()
 
     async def turn(self) -> int:
-        """Free what dead workers left and announce what is due; return how many were freed.
+        """Free what dead workers left, give another try to what old workers did not know, and
+        announce what is due; return how many were freed.
 
         After a start, an outage of the database or a step of the clock nothing is freed at
         first: the workers that are alive renew their leases every third of a lease, and need
         the time to do so.
         """
         loop = asyncio.get_running_loop()
-        freed, due = [], []
+        freed, fitting, due = [], [], []
         try:
             async with engine.begin() as connection:
                 time = await clock.now(connection)
@@ -78,6 +81,7 @@ class Sweeper:
                 since = self._answering_since
                 if since is not None and loop.time() - since > self._patience:
                     freed = await free_leases(connection, time)
+                fitting = await retry_misfits(connection)
                 news = engines.current().brokered and await is_any_due(connection, self._grace)
             if news and await _broker_answers():
                 async with engine.begin() as connection:
@@ -92,6 +96,8 @@ class Sweeper:
             self._answering_since = loop.time()
         for id_, status in freed:
             log.warning("freed a job of a dead worker", job_id=str(id_), status=status)
+        for id_ in fitting:
+            log.warning("retrying a job that another version did not know", job_id=str(id_))
         return len(freed)
 
     def _clock_was_set(self, ahead: float) -> bool:

@@ -42,14 +42,14 @@ class Discard(Exception):
 class UnknownTask(LookupError):
     """No task has this name: it was renamed or deleted while jobs of it were waiting.
 
-    Or it is newer than this worker; so the job tries again, for an hour at most.
+    Or it is newer than this worker: see misfits.py.
     """
 
 
 class BadArguments(ValueError):
     """The stored arguments do not fit the task: its signature changed while jobs waited.
 
-    Or will do so with the next worker; so the job tries again, for an hour at most.
+    Or will do so with a newer worker: see misfits.py.
     """
 
 

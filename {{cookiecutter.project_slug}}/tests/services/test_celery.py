@@ -224,7 +224,7 @@ async def test_a_job_whose_task_is_gone_fails_and_says_so(
     over_redis: None, manage: Manage, session: AsyncSession
 ) -> None:
     manage.worker()
-    session.add(job := Job(task="gone", max_attempts=1))
+    session.add(job := Job(task="gone", max_attempts=8))
     await session.commit()
     row = await finished(job)
     assert (row.status, row.error) == (JobStatus.FAILED, "UnknownTask: no task is named 'gone'")

@@ -12,6 +12,7 @@ from app.database import engine
 from app.tasks import queue
 from app.tasks.attempts import Outcome
 from app.tasks.connection import KeptConnection
+from app.tasks.misfits import retry_misfits
 from app.tasks.models import JobStatus
 from tests.tasks import jobs
 
@@ -50,6 +51,15 @@ async def test_jobs_that_are_known_are_found_by_their_ids(session: AsyncSession)
     assert len(known) == 4
     wrong = ("ix_jobs_ready", "ix_jobs_running", "Seq Scan")
     assert [plan for plan in known if any(it in plan for it in wrong)] == []
+
+
+async def test_what_another_version_did_not_know_is_looked_for_among_failed_jobs_alone(
+    session: AsyncSession,
+) -> None:
+    with explained() as plans:
+        async with engine.begin() as connection:
+            await retry_misfits(connection)
+    assert ["ix_jobs_failed" in plan for plan in plans] == [True]
 
 
 async def test_dead_rows_are_few_beside_a_week_of_finished_jobs(session: AsyncSession) -> None:
