@@ -5,6 +5,7 @@ folder. What that can't show is the isolation itself.
 """
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -14,7 +15,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from configparser import ConfigParser
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,9 @@ from containers import Image, build, compose
 from test_shipping import SHUTDOWN_TIMEOUT, UNITS
 
 Env = dict[str, str]
+
+PATIENCE = 180
+"""Seconds until a command that is not ready counts as broken; Flower is installed in this time."""
 
 
 class Servers:
@@ -108,6 +112,7 @@ class Running:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
+                    start_new_session=True,  # a group, with what the command starts itself
                 )
             )
 
@@ -120,8 +125,16 @@ class Running:
 
     def kill(self) -> None:
         for process in self._processes:
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+    def until(self, done: Callable[[], bool]) -> None:
+        """Return once it is so; fails with what the commands said when it is not in time."""
+        deadline = time.monotonic() + PATIENCE
+        while not done():
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.2)
 
 
 @pytest.fixture
@@ -172,11 +185,9 @@ def test_the_containers_register_somebody_and_mail_them(
     for name in ("worker", "scheduler"):
         running.start(services[name]["command"], environments[name])
     healthy = [part.replace(":8000", f":{port}") for part in image.healthcheck]
-    while run(*healthy, cwd=image.folder, env=image.env).returncode:
-        time.sleep(0.2)
-
-    register(port, "containers@example.com")
-    wait_for_mail(servers, "containers@example.com")
+    running.until(lambda: not run(*healthy, cwd=image.folder, env=image.env).returncode)
+    running.until(lambda: registers(port, "containers@example.com"))
+    running.until(lambda: "containers@example.com" in servers.mailed_to())
     running.stop()
     assert set(image.folder.rglob("*")) == before, "the file system is read-only"
 
@@ -199,10 +210,7 @@ def test_flower_watches_the_broker(
     running = Running(tmp_path, tmp_path / "log")
     processes.append(running)
     running.start([uv, "run", "--no-project", *installed, *command], project_env)
-    while True:
-        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthcheck"):
-            break
-        time.sleep(0.2)
+    running.until(lambda: answers(f"http://127.0.0.1:{port}/healthcheck"))
 
 
 def test_the_units_register_somebody_and_mail_them(
@@ -233,8 +241,8 @@ def test_the_units_register_somebody_and_mail_them(
     running.start(worker["ExecStart"], project_env)
     running.start(scheduler["ExecStart"], project_env)
 
-    register(port, "units@example.com")
-    wait_for_mail(servers, "units@example.com")
+    running.until(lambda: registers(port, "units@example.com"))
+    running.until(lambda: "units@example.com" in servers.mailed_to())
     running.stop()
 
 
@@ -278,25 +286,20 @@ def commands(project: Path, unit: str) -> dict[str, list[str]]:
     }
 
 
-def register(port: int, email: str) -> None:
-    """Register, as soon as somebody answers."""
+def registers(port: int, email: str) -> bool:
+    """Register; False if nobody answers yet."""
     body = json.dumps({"email": email, "password": "correct horse battery staple"}).encode()
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/api/v1/auth/register",
-        data=body,
-        headers={"Content-Type": "application/json"},
-    )
-    while True:
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                assert answer.status == 202
-                return
-        except urllib.error.HTTPError:
-            raise
-        except OSError:
-            time.sleep(0.2)
+    headers = {"Content-Type": "application/json"}
+    url = f"http://127.0.0.1:{port}/api/v1/auth/register"
+    return answers(urllib.request.Request(url, data=body, headers=headers))
 
 
-def wait_for_mail(servers: Servers, email: str) -> None:
-    while email not in servers.mailed_to():
-        time.sleep(0.1)
+def answers(request: str | urllib.request.Request) -> bool:
+    """Whether anybody does; raises HTTPError if the answer is an error."""
+    try:
+        with urllib.request.urlopen(request, timeout=30):
+            return True
+    except urllib.error.HTTPError:
+        raise
+    except OSError:
+        return False
