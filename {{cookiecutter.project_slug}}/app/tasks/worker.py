@@ -75,11 +75,12 @@ class Worker:
     async def submit(self, job_id: UUID) -> None:
         """Run this job here, if it is due and nobody else has it.
 
-        Returns when it is settled; at once if there is nothing to do, or if the worker stops.
+        Returns when it is settled; at once if there is nothing to do, as when a message came
+        twice and the first one waits here, or if the worker stops.
         """
-        if self._stopping:
+        if self._stopping or job_id in self._submitted:
             return
-        settled = self._submitted.setdefault(job_id, asyncio.get_running_loop().create_future())
+        settled = self._submitted[job_id] = asyncio.get_running_loop().create_future()
         self._wake.set()
         await asyncio.shield(settled)
 
