@@ -70,6 +70,8 @@ def worker(
     ] = False,
 ) -> None:
     """Run a worker for the engine in the settings, until SIGTERM; start as many as you like."""
+    if concurrency:
+        os.environ["TASKS_CONCURRENCY"] = str(concurrency)  # the pool of connections goes by it
     from app.logging import configure_logging
     from app.settings import settings
     from app.tasks import engines
@@ -81,7 +83,7 @@ def worker(
         # A process of its own, whatever the engine makes of this one.
         Thread(target=keep_scheduler, name="scheduler", daemon=True).start()
     configure_logging()
-    engines.current().work(concurrency=concurrency or settings.tasks_concurrency)
+    engines.current().work(concurrency=settings.tasks_concurrency)
 
 
 @manage.command()

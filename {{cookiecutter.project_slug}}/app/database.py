@@ -29,6 +29,11 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
+POOL = {"pool_size": settings.tasks_concurrency + 15, "max_overflow": 0}
+"""The connections of a process, for its jobs and for requests; all of them are kept. Overflow, as
+SQLAlchemy calls it, is closed after each use and made anew for the next, which takes longer.
+"""
+
 NOTICE_SILENCE = {
     "connect_timeout": 10,
     **{"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3},
@@ -48,13 +53,17 @@ def create_engine(url: str) -> AsyncEngine:
             parsed,
             hide_parameters=True,
             pool_pre_ping=True,
-            max_overflow=settings.tasks_concurrency + 10,  # of jobs, and of requests
+            **POOL,
             connect_args=_unless_said(parsed, NOTICE_SILENCE),
         )
-    if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    is_file = parsed.database not in (None, "", ":memory:")
+    if is_file:
+        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(
-        parsed, hide_parameters=True, connect_args=_unless_said(parsed, {"timeout": 30})
+        parsed,
+        hide_parameters=True,
+        **(POOL if is_file else {}),
+        connect_args=_unless_said(parsed, {"timeout": 30}),
     )
     event.listen(engine.sync_engine, "do_connect", sqlite.connect)
     event.listen(engine.sync_engine, "connect", _set_up_sqlite)

@@ -63,12 +63,15 @@ class Connection(aiosqlite.Connection):
 
     async def commit(self) -> None:
         """Commit; if that fails, it is still this connection's turn until `rollback`."""
-        await super().commit()
+        if self.in_transaction:
+            await super().commit()
         self._end_turn()
 
     async def rollback(self) -> None:
+        """Roll back what there is. After a mere SELECT, that is nothing: no trip."""
         try:
-            await super().rollback()
+            if self.in_transaction:
+                await super().rollback()
         finally:
             self._end_turn()
 

@@ -282,6 +282,25 @@ async def test_worker_and_scheduler_run_until_sigterm(
             assert "scheduler stopped" in ended.stderr
 
 
+async def test_a_worker_has_connections_for_all_the_jobs_it_is_told_to_run_at_once() -> None:
+    code = f"""
+import atexit
+
+def tell():
+    from app.database import engine
+    print(engine.pool.size())
+
+atexit.register(tell)
+{manage_code("worker", "--concurrency", "70")}
+"""
+    with running(code, os.environ | {"LOG_LEVEL": "INFO"}) as worker:
+        await until(partial(worker.has_written, "worker started"))
+        worker.terminate()
+        ended = await worker.ended()
+    assert "concurrency=70" in ended.stderr
+    assert int(ended.stdout) >= 70
+
+
 async def test_a_scheduler_of_a_worker_that_dies_is_begun_anew() -> None:
     with loud("worker", "--with-scheduler") as worker:
 

@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.database import create_engine
+from app.settings import settings
 
 INSERT = text("INSERT INTO numbers VALUES (:number)")
 
@@ -119,3 +120,18 @@ async def test_a_connection_that_is_cut_off_does_not_keep_others_waiting(
         await connection.invalidate()
     await insert(numbers, 2)
     assert await rows(numbers) == [2]
+
+
+async def test_connections_are_kept_for_as_many_as_work_at_once(numbers: AsyncEngine) -> None:
+    made: list[object] = []
+    event.listen(numbers.sync_engine, "connect", lambda connection, _: made.append(connection))
+    at_once = settings.tasks_concurrency + 10
+
+    async def use(everybody: asyncio.Barrier) -> None:
+        async with numbers.connect() as connection, everybody:
+            await connection.execute(text("SELECT 1"))
+
+    for _ in range(2):
+        everybody = asyncio.Barrier(at_once)
+        await asyncio.gather(*(use(everybody) for _ in range(at_once)))
+    assert len(made) < at_once
