@@ -29,9 +29,10 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
-POOL = {"pool_size": settings.tasks_concurrency + 15, "max_overflow": 0}
-"""The connections of a process, for its jobs and for requests; all of them are kept. Overflow, as
-SQLAlchemy calls it, is closed after each use and made anew for the next, which takes longer.
+POOL = {"pool_size": settings.tasks_concurrency + 5, "max_overflow": 10, "pool_use_lifo": True}
+"""As many connections are kept as a process's jobs need, and a few requests. Overflow is closed
+after each use and made anew for the next, which takes longer than most uses. But PostgreSQL can't
+have many that idle, so it is there for peaks.
 """
 
 NOTICE_SILENCE = {
@@ -56,13 +57,13 @@ def create_engine(url: str) -> AsyncEngine:
             **POOL,
             connect_args=_unless_said(parsed, NOTICE_SILENCE),
         )
-    is_file = parsed.database not in (None, "", ":memory:")
-    if is_file:
+    memory = parsed.database in (None, "", ":memory:") or parsed.query.get("mode") == "memory"
+    if not memory:
         Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(
         parsed,
         hide_parameters=True,
-        **(POOL if is_file else {}),
+        **({} if memory else POOL),  # of one connection, or there were many databases
         connect_args=_unless_said(parsed, {"timeout": 30}),
     )
     event.listen(engine.sync_engine, "do_connect", sqlite.connect)

@@ -14,19 +14,20 @@ import asyncio
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 import aiosqlite
 
 WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
-"""The statements before which Python's sqlite3 begins a transaction, and no others. See
+"""How the statements begin before which Python's sqlite3 begins a transaction. See
 https://docs.python.org/3/library/sqlite3.html#transaction-control-via-the-isolation-level-attribute
 """
 
-_turns: defaultdict[tuple[asyncio.AbstractEventLoop, str], asyncio.Lock]
-_turns = defaultdict(asyncio.Lock)
-"""By event loop, of which a process has one or two, and path."""
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, defaultdict[str, asyncio.Lock]]
+_turns = WeakKeyDictionary()
 
 
 class Connection(aiosqlite.Connection):
@@ -46,9 +47,10 @@ class Connection(aiosqlite.Connection):
 
     async def wait_to_write(self) -> None:
         """Return when no other connection of this event loop writes; raises OperationalError."""
-        if self._turn:
+        if self._turn or self._path == ":memory:":  # which is its connection's alone
             return
-        turn = _turns[asyncio.get_running_loop(), self._path]
+        self._loop = asyncio.get_running_loop()
+        turn = _turns.setdefault(self._loop, defaultdict(asyncio.Lock))[self._path]
         try:
             async with asyncio.timeout(self._patience):
                 await turn.acquire()
@@ -76,9 +78,13 @@ class Connection(aiosqlite.Connection):
             self._end_turn()
 
     def stop(self) -> asyncio.Future[Any] | None:
-        """Each way to close comes by here."""
-        self._end_turn()
-        return super().stop()
+        """Each way to close comes by here: from the garbage collector in any thread, and twice
+        if `close` is cancelled, after which nobody would answer the second time.
+        """
+        if self._turn:
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._end_turn)
+        return super().stop() if self._running else None
 
 
 class Cursor:

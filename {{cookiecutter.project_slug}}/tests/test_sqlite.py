@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,14 @@ from app.settings import settings
 INSERT = text("INSERT INTO numbers VALUES (:number)")
 
 
+def url(folder: Path) -> str:
+    return f"sqlite+aiosqlite:///{folder}/numbers.db"
+
+
 @pytest.fixture
 async def numbers(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    """A database with one table, whose writers wait for a second at most."""
-    engine = create_engine(f"sqlite+aiosqlite:///{tmp_path}/numbers.db?timeout=1")
+    """A database with one table."""
+    engine = create_engine(url(tmp_path))
     async with engine.begin() as connection:
         await connection.execute(text("CREATE TABLE numbers (number INTEGER PRIMARY KEY)"))
     yield engine
@@ -68,14 +73,16 @@ async def test_one_connection_writes_several_rows_in_its_turn(numbers: AsyncEngi
 
 
 async def test_a_writer_that_waits_too_long_is_told_what_sqlite_would_say(
-    numbers: AsyncEngine,
+    numbers: AsyncEngine, tmp_path: Path
 ) -> None:
+    impatient = create_engine(f"{url(tmp_path)}?timeout=0.1")
     async with numbers.begin() as connection:
         await connection.execute(INSERT, {"number": 1})
         with pytest.raises(OperationalError, match="database is locked"):
-            await insert(numbers, 2)
-    await insert(numbers, 3)
+            await insert(impatient, 2)
+    await insert(impatient, 3)
     assert await rows(numbers) == [1, 3]
+    await impatient.dispose()
 
 
 async def test_a_statement_that_fails_does_not_keep_others_waiting(numbers: AsyncEngine) -> None:
@@ -112,6 +119,37 @@ async def test_a_writer_that_is_cancelled_does_not_keep_others_waiting(
     assert await rows(numbers) == ([2, 3] if waiting else [3])
 
 
+async def test_a_writer_may_be_cancelled_at_any_moment(numbers: AsyncEngine) -> None:
+    for number in count():
+        writer = asyncio.create_task(insert(numbers, number))
+        await asyncio.wait([writer], timeout=number * 0.0003)  # each a little later than the last
+        if not writer.cancel():
+            break
+        await asyncio.wait([writer])
+    assert number in await rows(numbers)
+
+
+async def test_a_connection_that_was_forgotten_does_not_keep_others_waiting(
+    numbers: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = await numbers.connect()
+    await connection.execute(INSERT, {"number": 1})
+    raw = (await connection.get_raw_connection()).driver_connection
+    assert raw
+    other = asyncio.create_task(insert(numbers, 2))
+    await asyncio.wait([other], timeout=0.1)
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "slow_callback_duration", 60)  # no word of that
+    loop.set_debug(True)  # it finds what another thread must not do
+    try:
+        await asyncio.to_thread(raw.stop)  # as the garbage collector does, in whichever thread
+    finally:
+        loop.set_debug(False)
+    await other
+    assert await rows(numbers) == [2]
+    await connection.invalidate()
+
+
 async def test_a_connection_that_is_cut_off_does_not_keep_others_waiting(
     numbers: AsyncEngine,
 ) -> None:
@@ -125,7 +163,7 @@ async def test_a_connection_that_is_cut_off_does_not_keep_others_waiting(
 async def test_connections_are_kept_for_as_many_as_work_at_once(numbers: AsyncEngine) -> None:
     made: list[object] = []
     event.listen(numbers.sync_engine, "connect", lambda connection, _: made.append(connection))
-    at_once = settings.tasks_concurrency + 10
+    at_once = settings.tasks_concurrency + 5
 
     async def use(everybody: asyncio.Barrier) -> None:
         async with numbers.connect() as connection, everybody:

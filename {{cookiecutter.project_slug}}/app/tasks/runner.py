@@ -79,13 +79,17 @@ async def run(job: ClaimedJob) -> Outcome:
 
 async def _outcome(job: ClaimedJob) -> Outcome:
     try:
-        task = get_task(job.task)
-        returned = await _call(task, task.load(job.arguments))
+        try:
+            task = get_task(job.task)
+            arguments = task.load(job.arguments)
+        except (UnknownTask, BadArguments) as error:  # perhaps not another worker's: misfits.py
+            return _failed(job, f"{type(error).__name__}: {error}")
+        returned = await _call(task, arguments)
     except asyncio.CancelledError:
         if (running := asyncio.current_task()) and running.cancelling():
             raise
         return _again(job, "CancelledError: the task was cancelled from within", None)
-    except (Discard, UnknownTask, BadArguments) as error:  # another worker's: see misfits.py
+    except Discard as error:
         return _failed(job, f"{type(error).__name__}: {error}")
     except Retry as retry:
         return _again(job, f"{type(retry).__name__}: {retry}", retry.after)

@@ -122,10 +122,12 @@ async def retry_job(session: AsyncSession, job_id: UUID) -> Job:
 
 async def retry_failed_jobs(session: AsyncSession, *, task: str | None = None) -> int:
     """Retry all failed jobs (of one task); return how many."""
-    failed = await list_jobs(session, status=JobStatus.FAILED, task=task, limit=10_000)
-    for job in failed:
-        await retry_job(session, job.id)
-    return len(failed)
+    retried = 0
+    for job in await list_jobs(session, status=JobStatus.FAILED, task=task, limit=10_000):
+        with suppress(JobInWrongState):  # somebody else was faster
+            await retry_job(session, job.id)
+            retried += 1
+    return retried
 
 
 async def announce_jobs(session: AsyncSession) -> int:

@@ -72,7 +72,7 @@ class Sweeper:
         the time to do so.
         """
         loop = asyncio.get_running_loop()
-        freed, fitting, due = [], [], []
+        freed, due = [], []
         try:
             async with engine.begin() as connection:
                 time = await clock.now(connection)
@@ -81,7 +81,6 @@ class Sweeper:
                 since = self._answering_since
                 if since is not None and loop.time() - since > self._patience:
                     freed = await free_leases(connection, time)
-                fitting = await retry_misfits(connection)
                 news = engines.current().brokered and await is_any_due(connection, self._grace)
             if news and await _broker_answers():
                 async with engine.begin() as connection:
@@ -96,9 +95,19 @@ class Sweeper:
             self._answering_since = loop.time()
         for id_, status in freed:
             log.warning("freed a job of a dead worker", job_id=str(id_), status=status)
-        for id_ in fitting:
-            log.warning("retrying a job that another version did not know", job_id=str(id_))
+        await self._retry_misfits()
         return len(freed)
+
+    async def _retry_misfits(self) -> None:
+        """In a transaction of its own: what is wrong with old jobs must not cost the rest."""
+        try:
+            async with engine.begin() as connection:
+                retried = await retry_misfits(connection)
+        except Exception as error:
+            log.error("could not look for misfits; trying again", error=type(error).__name__)
+            return
+        if retried:
+            log.warning("retrying jobs that another version did not know", jobs=len(retried))
 
     def _clock_was_set(self, ahead: float) -> bool:
         """ahead: of the time that nobody sets, in seconds."""

@@ -1,7 +1,9 @@
 """What a deploy does to the jobs that wait: a task is renamed, or its arguments change."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from itertools import pairwise
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,12 +14,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.database import engine, utcnow
 from app.tasks import Discard, Job, JobStatus, service, task
-from app.tasks.misfits import PAUSE, RECENT
+from app.tasks.misfits import BATCH, RECENT
 from app.tasks.sweep import Sweeper, announce_due
-from app.tasks.task import _registry, all_tasks
+from app.tasks.task import BadArguments, _registry, all_tasks
 from app.tasks.worker import run_now
 
 JobOf = Callable[[UUID], Awaitable[Job]]
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +36,7 @@ def waiting(session: AsyncSession) -> Callable[..., Awaitable[Job]]:
     """A job that was enqueued before the deploy, of a task `invoices.send`."""
 
     async def enqueue(name: str = "invoices.send", max_attempts: int = 3, **arguments: Any) -> Job:
-        job = Job(task=name, arguments=arguments, max_attempts=max_attempts)
+        job = Job(task=name, arguments=arguments, max_attempts=max_attempts, announced_at=utcnow())
         session.add(job)
         await session.commit()
         return job
@@ -44,6 +47,15 @@ def waiting(session: AsyncSession) -> Callable[..., Awaitable[Job]]:
 Waiting = Callable[..., Awaitable[Job]]
 
 
+@contextmanager
+def no_task(name: str) -> Iterator[None]:
+    """As in a worker that is older than it."""
+    known = _registry.pop(name, None)
+    yield
+    if known:
+        _registry[name] = known
+
+
 def register(name: str) -> None:
     """What a deployment brings: a task of this name, which takes an invoice."""
 
@@ -51,13 +63,16 @@ def register(name: str) -> None:
     async def send(invoice: int) -> None: ...
 
 
-async def sweep() -> None:
-    await Sweeper().turn()
+async def sweep(after: timedelta = MINUTE) -> None:
+    with time_machine.travel(utcnow() + after):
+        await Sweeper().turn()
 
 
-async def due() -> list[UUID]:
-    async with engine.begin() as connection:
-        return [job.id for job in await announce_due(connection, grace=PAUSE)]
+async def told_to_the_broker() -> list[UUID]:
+    """What a sweep in a minute announces."""
+    with time_machine.travel(utcnow() + MINUTE):
+        async with engine.begin() as connection:
+            return [job.id for job in await announce_due(connection, grace=2 * MINUTE)]
 
 
 async def test_a_renamed_task_keeps_its_name_in_the_table(waiting: Waiting, job_of: JobOf) -> None:
@@ -132,21 +147,65 @@ async def test_what_an_old_worker_does_not_know_is_left_to_a_newer_one(
     await sweep()
     waits = await job_of(job.id)
     assert (waits.status, waits.attempts, waits.finished_at) == (JobStatus.READY, 0, None)
-    with time_machine.travel(utcnow() + PAUSE):
-        assert await due() == [job.id]  # for the broker
+    assert await told_to_the_broker() == [job.id]
+    with time_machine.travel(utcnow() + MINUTE):
         await run_now()
     assert (await job_of(job.id)).status == JobStatus.SUCCESSFUL
 
 
-async def test_what_failed_when_it_ran_is_left_to_people(waiting: Waiting, job_of: JobOf) -> None:
+async def test_while_old_workers_are_still_there_the_tries_become_rare(
+    waiting: Waiting, job_of: JobOf
+) -> None:
+    job, tried = await waiting(invoice=7), []
+    for second in range(0, 3600, 30):
+        with time_machine.travel(job.created_at + timedelta(seconds=second), tick=False):
+            with no_task("invoices.send"):
+                tried += [second] * await run_now()
+            register("invoices.send")
+            await sweep(timedelta(0))
+    gaps = [after - before for before, after in pairwise(tried)]
+    assert (len(tried), gaps) == (10, sorted(gaps))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Discard("UnknownTask: is no more than a text here"), BadArguments("of what it called")],
+    ids=["Discard", "BadArguments"],
+)
+async def test_what_failed_when_it_ran_is_left_to_people(
+    waiting: Waiting, job_of: JobOf, error: Exception
+) -> None:
     @task(name="invoices.send")
     async def send(invoice: int) -> None:
-        raise Discard("UnknownTask: is no more than a text here")
+        raise error
 
-    job = await waiting(invoice=7)
+    job = await waiting(max_attempts=1, invoice=7)
     await run_now()
     await sweep()
     assert (await job_of(job.id)).status == JobStatus.FAILED
+
+
+async def test_many_that_will_never_fit_do_not_hide_the_one_that_does(
+    waiting: Waiting, job_of: JobOf, session: AsyncSession
+) -> None:
+    @task(name="invoices.pay")
+    async def pay(customer: str) -> None: ...
+
+    session.add_all(
+        Job(task=name, arguments={}, max_attempts=3)
+        for name in ("invoices.pay", "invoices.gone")
+        for _ in range(BATCH)
+    )
+    await session.commit()
+    fitting = await waiting(invoice=7)
+    await run_now()
+    register("invoices.send")
+    for _ in range(200):
+        await sweep()
+        if (await job_of(fitting.id)).status == JobStatus.READY:
+            break
+    else:
+        pytest.fail("it was never looked at")
 
 
 async def test_what_did_not_fit_for_an_hour_is_left_to_people(
@@ -155,8 +214,7 @@ async def test_what_did_not_fit_for_an_hour_is_left_to_people(
     job = await waiting(invoice=7)
     await run_now()
     register("invoices.send")
-    with time_machine.travel(utcnow() + RECENT + timedelta(seconds=1)):
-        await sweep()
+    await sweep(RECENT + timedelta(seconds=1))
     assert (await job_of(job.id)).status == JobStatus.FAILED
 
 
