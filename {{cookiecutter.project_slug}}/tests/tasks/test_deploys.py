@@ -36,7 +36,8 @@ def waiting(session: AsyncSession) -> Callable[..., Awaitable[Job]]:
     """A job that was enqueued before the deploy, of a task `invoices.send`."""
 
     async def enqueue(name: str = "invoices.send", max_attempts: int = 3, **arguments: Any) -> Job:
-        job = Job(task=name, arguments=arguments, max_attempts=max_attempts, announced_at=utcnow())
+        job = Job(task=name, arguments=arguments, max_attempts=max_attempts)
+        job.announced_at = job.run_after
         session.add(job)
         await session.commit()
         return job
