@@ -83,7 +83,7 @@ def worker(
         # A process of its own, whatever the engine makes of this one.
         Thread(target=keep_scheduler, name="scheduler", daemon=True).start()
     configure_logging()
-    engines.current().work(concurrency=settings.tasks_concurrency)
+    engines.current().work(concurrency=concurrency or settings.tasks_concurrency)
 
 
 @manage.command()
