@@ -1,15 +1,17 @@
 """Only on PostgreSQL (see conftest.py): no turn of a worker takes longer than the first did."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import event, select, text
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.database import engine
-from app.tasks import queue
+from app.database import engine, utcnow
+from app.tasks import Job, queue
 from app.tasks.attempts import Outcome
 from app.tasks.connection import KeptConnection
 from app.tasks.misfits import retry_misfits
@@ -60,6 +62,22 @@ async def test_what_another_version_did_not_know_is_looked_for_among_failed_jobs
         async with engine.begin() as connection:
             await retry_misfits(connection)
     assert ["ix_jobs_failed" in plan for plan in plans] == [True]
+
+
+async def test_a_misfit_that_somebody_changes_just_now_is_not_waited_for(
+    session: AsyncSession,
+) -> None:
+    now = utcnow()
+    job = Job(task=jobs.tick.name, status=JobStatus.FAILED, error="UnknownTask: …", max_attempts=1)
+    job.attempts, job.created_at, job.finished_at = 1, now, now
+    session.add(job)
+    await session.commit()
+    async with engine.begin() as somebody:
+        await somebody.execute(select(col(Job.id)).with_for_update())
+        async with asyncio.timeout(30), engine.begin() as connection:
+            assert await retry_misfits(connection) == []
+    async with engine.begin() as connection:
+        assert await retry_misfits(connection) == [job.id]
 
 
 async def test_dead_rows_are_few_beside_a_week_of_finished_jobs(session: AsyncSession) -> None:
