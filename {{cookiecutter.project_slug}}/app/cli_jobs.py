@@ -103,6 +103,21 @@ def stats(as_json: AsJson = False) -> None:
 
 
 @jobs.command()
+def schedules() -> None:
+    """List the periodic tasks, and when each is due next."""
+    from app.database import utcnow
+    from app.tasks import schedule
+
+    try:
+        found = [one.checked() for one in schedule.schedules()]
+    except ValueError as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(1) from None
+    for one in sorted(found, key=lambda one: one.next_after(utcnow())):
+        typer.echo(f"{_time(one.next_after(utcnow()))}  {one!s:<34}  {one.task.name}")
+
+
+@jobs.command()
 def retry(
     job_id: Annotated[UUID | None, typer.Argument(help="The job's id.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="All failed jobs.")] = False,

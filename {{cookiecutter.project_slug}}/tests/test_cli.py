@@ -117,6 +117,13 @@ async def test_stats_tell_how_late_a_queue_is_and_what_failed(session: AsyncSess
     assert {"task": trace.name, "status": "failed", "jobs": 1} in figures["tasks"]
 
 
+async def test_the_schedules_are_listed_with_when_each_is_due_next() -> None:
+    listed = (await manage("jobs", "schedules")).stdout.splitlines()
+    assert listed == sorted(listed)
+    pruning = next(line for line in listed if line.endswith("prune_finished_jobs"))
+    assert re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ  (every|[\d*]+ [\d*]+) ", pruning)
+
+
 async def test_a_job_that_is_not_there_is_one_line_and_exit_code_1() -> None:
     for command in ("show", "retry", "cancel"):
         process = await manage("jobs", command, "00000000-0000-0000-0000-000000000000")

@@ -19,14 +19,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy.exc import IntegrityError
 
 from app.database import Session, utcnow
 from app.discovery import modules
-from app.logging import configure_logging, get_logger
+from app.logging import configure_logging, get_logger, summary
 from app.tasks import engines
+from app.tasks.cron import cron_trigger
 from app.tasks.sweep import Sweeper
 from app.tasks.task import Task
 
@@ -58,6 +59,15 @@ class Schedule:
             tick = self._next_of_cron(tick.astimezone(UTC))
         return tick.astimezone(UTC)
 
+    def checked(self) -> Self:
+        """This schedule; raises ValueError, naming the task, if it never ticks."""
+        try:
+            if self.next_after(utcnow()).year == MAXYEAR:
+                raise ValueError(f"{self.cron!r} never comes")
+        except (ValueError, LookupError) as error:  # an unknown time zone is the latter
+            raise ValueError(f"{self.task.name}: {error}") from None
+        return self
+
     def first_for(self, time: datetime) -> datetime:
         """Where a scheduler that starts at `time` begins: see the module's docstring."""
         tick = self.next_after(time - CATCH_UP)
@@ -76,9 +86,12 @@ class Schedule:
 
     @cached_property
     def _trigger(self) -> Any:
-        from apscheduler.triggers.cron import CronTrigger
+        return cron_trigger(self.cron or "", self.timezone)
 
-        return CronTrigger.from_crontab(self.cron, timezone=self.timezone)
+    def __str__(self) -> str:
+        if self.every:
+            return f"every {self.every}"
+        return f"{self.cron} ({self.timezone})"
 
 
 _schedules: list[Schedule] = []
@@ -90,16 +103,24 @@ def periodic(
     """Run a task without arguments again and again: see the module's docstring.
 
     every: at least a second; ticks are multiples of it since 1970, whenever a server started.
-    cron: five fields, read in `timezone`. A time that the clock skips in spring comes an hour
-        later; one that comes twice in autumn ticks once, unless the line says every hour.
-    Raises ValueError; a senseless cron line or time zone stops the start of the scheduler.
+    cron: five fields as in crontab(5), read in `timezone`. A time that the clock skips in spring
+        comes an hour later; one that comes twice in autumn ticks once, unless the line says
+        every hour.
+    Raises ValueError or TypeError; a senseless cron line or time zone stops the start of the
+    scheduler.
     """
     if (every is None) is (cron is None):
         raise ValueError("periodic: give either every or cron")
-    if every and every < timedelta(seconds=1):
+    if every is not None and not isinstance(every, timedelta):
+        raise TypeError("periodic: every must be a timedelta")
+    if every is not None and every < timedelta(seconds=1):
         raise ValueError("periodic: every must be a second at least")
 
     def register(task: Task[[], Any]) -> Task[[], Any]:
+        if not isinstance(task, Task):
+            raise TypeError(f"periodic: belongs above @task, over {task.__name__}")
+        if needed := task.required_arguments:
+            raise TypeError(f"{task.name}: periodic has nothing to give for {', '.join(needed)}")
         _schedules.append(Schedule(task, every, cron, timezone))
         return task
 
@@ -117,10 +138,7 @@ class Scheduler:
 
     def __init__(self, declared: list[Schedule] | None = None) -> None:
         found = schedules() if declared is None else declared
-        self._due = {schedule: schedule.first_for(utcnow()) for schedule in found}
-        for schedule, tick in self._due.items():
-            if tick.year == MAXYEAR:
-                raise ValueError(f"{schedule.task.name}: {schedule.cron!r} never comes")
+        self._due = {schedule: schedule.checked().first_for(utcnow()) for schedule in found}
         self._sweeper = Sweeper()
         self._stopping = asyncio.Event()
 
@@ -162,7 +180,8 @@ class Scheduler:
         except IntegrityError:
             log.debug("another scheduler was first", task=schedule.task.name)
         except Exception as error:  # most likely the database is away; whatever it is, go on
-            log.error("could not enqueue a tick; trying again", error=type(error).__name__)
+            task = schedule.task.name
+            log.error("could not enqueue a tick; trying again", task=task, error=summary(error))
             return False
         return True
 

@@ -142,6 +142,12 @@ class Task(Generic[P, R]):
     def is_async(self) -> bool:
         return inspect.iscoroutinefunction(self.function)
 
+    @property
+    def required_arguments(self) -> list[str]:
+        """The names of those that `enqueue` has to be given."""
+        parameters = _stored(self.function)[0].parameters.values()
+        return [one.name for one in parameters if one.default is one.empty]
+
 
 @cache
 def _stored(function: Callable[..., Any]) -> tuple[inspect.Signature, TypeAdapter[dict[str, Any]]]:

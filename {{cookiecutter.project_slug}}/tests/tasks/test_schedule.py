@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -14,7 +15,7 @@ from app.database import engine, utcnow
 from app.tasks import Job, schedule, service
 from app.tasks.schedule import Schedule, Scheduler, periodic, schedules
 from tests.tasks import processes
-from tests.tasks.jobs import tick
+from tests.tasks.jobs import retrying, tick
 
 
 @pytest.fixture(autouse=True)
@@ -57,24 +58,75 @@ def test_a_time_that_comes_twice_ticks_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("weekdays", "expected"),
     [
-        {},
-        {"every": timedelta(hours=1), "cron": "0 3 * * *"},
-        {"every": timedelta(milliseconds=1)},
-        {"cron": "0 3 * *"},
-        {"cron": "61 3 * * *"},
-        {"cron": "0 0 30 2 *"},
-        {"cron": "0 3 * * *", "timezone": "Mars/Olympus"},
+        ("0", "Sun"),
+        ("7", "Sun"),
+        ("1", "Mon"),
+        ("6", "Sat"),
+        ("1-5", "Mon Tue Wed Thu Fri"),
+        ("5-7", "Fri Sat Sun"),
+        ("6,0", "Sat Sun"),
+        ("*/2", "Tue Thu Sat Sun"),
+        ("1-5/2", "Mon Wed Fri"),
+        ("3/2", "Wed Fri"),
+        ("mon", "Mon"),
+        ("MON-Fri", "Mon Tue Wed Thu Fri"),
+        ("sun-tue", "Mon Tue Sun"),
+        ("fri-sun", "Fri Sat Sun"),
+        ("*", "Mon Tue Wed Thu Fri Sat Sun"),
     ],
 )
-def test_a_senseless_schedule_stops_the_start(arguments: dict[str, object]) -> None:
+def test_cron_counts_weekdays_from_sunday(weekdays: str, expected: str) -> None:
+    weekly = Schedule(tick, every=None, cron=f"0 8 * * {weekdays}", timezone="Asia/Tokyo")
+    monday, ticks = datetime(2026, 6, 1, tzinfo=ZoneInfo("Asia/Tokyo")), []
+    time = weekly.next_after(monday)
+    while time < monday + timedelta(days=7):
+        ticks.append(time.astimezone(monday.tzinfo))
+        time = weekly.next_after(time)
+    assert " ".join(f"{each:%a}" for each in ticks) == expected
+    assert {each.hour for each in ticks} == {8}
+
+
+def test_a_day_of_the_month_and_a_weekday_mean_either() -> None:
+    either = Schedule(tick, every=None, cron="0 8 3 * fri", timezone="UTC")
+    assert either.next_after(at(0, day=1)) == at(8, day=3)  # a Wednesday
+    assert either.next_after(at(9, day=3)) == at(8, day=5)  # a Friday
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({}, "either every or cron"),
+        ({"every": timedelta(hours=1), "cron": "0 3 * * *"}, "either every or cron"),
+        ({"every": timedelta(milliseconds=1)}, "a second at least"),
+        ({"every": timedelta(0)}, "a second at least"),
+        ({"every": 60}, "every must be a timedelta"),
+        ({"cron": "0 3 * *"}, r"jobs\.tick: '0 3 \* \*' needs five fields"),
+        ({"cron": "61 3 * * *"}, r"jobs\.tick: .*61"),
+        ({"cron": "0 0 30 2 *"}, r"jobs\.tick: .* never comes"),
+        ({"cron": "0 3 * * 8"}, r"jobs\.tick: '8' is no weekday"),
+        ({"cron": "0 3 * * someday"}, r"jobs\.tick: 'someday' is no weekday"),
+        ({"cron": "0 3 * * 1-"}, r"jobs\.tick: '1-' is no weekday"),
+        ({"cron": "0 3 * * fri-tue"}, r"jobs\.tick: 'fri-tue' ends before it begins"),
+        ({"cron": "0 3 * * */0"}, r"jobs\.tick: "),
+        ({"cron": "0 3 * * *", "timezone": "Mars/Olympus"}, r"jobs\.tick: .*Mars"),
+    ],
+)
+def test_a_senseless_schedule_stops_the_start(arguments: dict[str, object], problem: str) -> None:
     def start() -> None:
         periodic(**arguments)(tick)  # type: ignore[arg-type]
         Scheduler()
 
-    with pytest.raises((ValueError, LookupError)):
+    with pytest.raises((ValueError, TypeError), match=problem):
         start()
+
+
+def test_periodic_takes_only_tasks_that_need_nothing() -> None:
+    with pytest.raises(TypeError, match="above @task, over at"):
+        periodic(every=timedelta(hours=1))(at)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="retrying: periodic has nothing to give for seconds"):
+        periodic(every=timedelta(hours=1))(retrying)  # type: ignore[arg-type]
 
 
 def test_the_shipped_schedules_are_found() -> None:
