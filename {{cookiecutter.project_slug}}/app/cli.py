@@ -118,8 +118,11 @@ def makemigrations(
     """Write a migration for what changed in the models; read it before you run it."""
     from app import migrations
 
-    if not migrations.make(message):
+    warnings = migrations.make(message)
+    if warnings is None:
         typer.echo("The models have not changed; nothing was written.")
+    for warning in warnings or []:
+        typer.echo(warning, err=True)
 
 
 @manage.command()

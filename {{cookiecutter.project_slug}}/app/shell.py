@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import builtins
 import code
 import inspect
 import types
@@ -45,7 +46,7 @@ class _Console(code.InteractiveConsole):
     """The standard prompt, with `await` at the top level, on one event loop."""
 
     def __init__(self, names: dict[str, Any], runner: asyncio.Runner) -> None:
-        super().__init__(names)
+        super().__init__({"__builtins__": builtins, **names})
         self.compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         self._runner = runner
 

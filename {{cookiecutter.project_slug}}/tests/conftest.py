@@ -125,10 +125,18 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session", autouse=True)
 async def database(anyio_backend: str) -> AsyncIterator[None]:
     """The schema, made by the migrations. Async and of the session: all tests share one loop."""
+    from sqlalchemy import inspect
+    from sqlmodel import SQLModel
+
     from app.database import engine
     from app.migrations import migrate
 
     migrate()
+    async with engine.connect() as connection:
+        made = await connection.run_sync(lambda it: set(inspect(it).get_table_names()))
+    if missing := SQLModel.metadata.tables.keys() - made:  # no test could tidy up
+        names = ", ".join(sorted(missing))
+        pytest.fail(f"No migration makes {names}: run `manage makemigrations`.", pytrace=False)
     yield
     await engine.dispose()
 
@@ -162,13 +170,16 @@ async def session() -> "AsyncIterator[AsyncSession]":
 
 @pytest.fixture
 async def client() -> "AsyncIterator[AsyncClient]":
-    """An HTTP client of the running application, with a cookie jar as a browser has."""
+    """An HTTP client of the running application, with a cookie jar as a browser has.
+
+    What a route raises, and a server would answer with 500, is raised here.
+    """
     from httpx2 import ASGITransport, AsyncClient
 
     from app.main import app
 
     async with app.router.lifespan_context(app):
-        transport = ASGITransport(app, raise_app_exceptions=False)
+        transport = ASGITransport(app)
         async with AsyncClient(transport=transport, base_url="http://testserver") as client:
             yield client
 

@@ -4,10 +4,9 @@ import re
 from typing import Any
 
 from app.logging import SECRET, TOKEN_IN_URL
-from app.tasks.models import LONGEST_ERROR, WORKER_DIED
+from app.tasks.models import WORKER_DIED, headline
 
 REDACTED = "[redacted]"
-_TRACEBACK = "Traceback (most recent call last):\n"
 _CLASS = re.compile(r"[\w.]*?(\w+)(?=:|$)")
 
 
@@ -37,9 +36,5 @@ def error_class(error: str) -> str:
     """
     if error.startswith(WORKER_DIED):
         return "WorkerDied"
-    _, traceback, end = error.rpartition(_TRACEBACK)
-    if not traceback and len(error) >= LONGEST_ERROR:  # its beginning was cut off
-        return "Error"
-    line = next((line for line in end.splitlines() if line[:1].strip()), "")
-    found = _CLASS.match(line)
+    found = _CLASS.match(headline(error))
     return found[1] if found else "Error"

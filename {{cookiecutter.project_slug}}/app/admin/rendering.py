@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse
 from app.accounts.models import User
 from app.admin.redaction import redacted
 from app.database import utcnow
+from app.tasks.models import headline
 from app.web.rendering import page
 
 _UNITS = {"d": 86_400, "h": 3_600, "min": 60}
@@ -22,7 +23,8 @@ def admin_page(
     **context: Any,  # as for `page`
 ) -> HTMLResponse:
     """Render a page with what all templates of /admin may use."""
-    context |= {"ago": ago, "duration": duration, "as_json": as_json, "redacted": redacted}
+    context |= {"ago": ago, "duration": duration, "as_json": as_json}
+    context |= {"redacted": redacted, "headline": headline}
     return page(request, template, user=user, **context)
 
 

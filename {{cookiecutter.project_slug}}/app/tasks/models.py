@@ -1,5 +1,6 @@
 """The job table: what was asked for, and what became of it."""
 
+import re
 import secrets
 import time
 from datetime import datetime
@@ -27,6 +28,24 @@ class JobStatus(StrEnum):
 CANCELLED = "cancelled"
 WORKER_DIED = "its worker died: "
 LONGEST_ERROR = 20_000
+
+_OF_A_GROUP = re.compile(r"^ *[|+] ?", re.MULTILINE)
+"""How the tracebacks within that of an exception group are indented."""
+_FRAME = ("Traceback (most recent call last):", '  File "')
+
+
+def headline(error: str) -> str:
+    """The line of `Job.error` that says what happened; empty if it was cut off.
+
+    Of a traceback it is the line after the last frame. Its last line may be anything: pydantic
+    and SQLAlchemy end with a link.
+    """
+    lines = _OF_A_GROUP.sub("", error).splitlines()
+    frames = [number for number, line in enumerate(lines) if line.startswith(_FRAME)]
+    if not frames and len(error) >= LONGEST_ERROR:
+        return ""
+    after = lines[frames[-1] + 1 :] if frames else lines
+    return next((line for line in after if line[:1].strip()), "")
 
 
 def uuid7() -> UUID:

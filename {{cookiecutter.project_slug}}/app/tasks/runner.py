@@ -14,9 +14,10 @@ from uuid import UUID
 from pydantic_core import to_json
 from sqlmodel import SQLModel
 
-from app.logging import get_logger, log_context
+from app.logging import get_logger, log_context, summary
+from app.settings import settings
 from app.tasks.attempts import ClaimedJob, Outcome
-from app.tasks.models import LONGEST_ERROR, JobStatus
+from app.tasks.models import LONGEST_ERROR, JobStatus, headline
 from app.tasks.task import BadArguments, Discard, Retry, Task, UnknownTask, get_task
 from app.tasks.threads import in_thread
 
@@ -94,7 +95,7 @@ async def _outcome(job: ClaimedJob) -> Outcome:
     except Retry as retry:
         return _again(job, f"{type(retry).__name__}: {retry}", retry.after)
     except (Exception, SystemExit) as error:  # a library's sys.exit() must not end the server
-        return _again(job, _text(error), None)
+        return _again(job, _text(error), None, error)
     log.debug("job successful")
     return Outcome(job, JobStatus.SUCCESSFUL, result=_result(returned))
 
@@ -106,7 +107,7 @@ def _result(returned: object) -> Any:
     try:
         result = to_json(returned, inf_nan_mode="null")
     except ValueError as error:
-        log.error("what the task returned can't be stored", error=_last_line(str(error)))
+        log.error("what the task returned can't be stored", error=summary(error))
         return None
     if len(result) > LARGEST_RESULT:
         log.error("what the task returned is too large to be stored", bytes=len(result))
@@ -124,25 +125,29 @@ async def _call(task: Task[Any, Any], arguments: dict[str, Any]) -> object:
     return result
 
 
-def _again(job: ClaimedJob, error: str, after: timedelta | None) -> Outcome:
+def _again(
+    job: ClaimedJob, error: str, after: timedelta | None, cause: BaseException | None = None
+) -> Outcome:
     if job.attempt >= job.max_attempts:
-        return _failed(job, error)
+        return _failed(job, error, cause)
     delay = backoff(job.attempt) if after is None else min(max(after, NOW), LATEST)
-    log.warning("job will be retried", error=_last_line(error), delay=round(delay.total_seconds()))
+    seconds = round(delay.total_seconds())
+    log.warning("job will be retried", error=headline(error), delay=seconds, exc_info=_seen(cause))
     return Outcome(job, JobStatus.READY, _storable(error), delay)
 
 
-def _failed(job: ClaimedJob, error: str) -> Outcome:
-    log.error("job failed", error=_last_line(error))
+def _failed(job: ClaimedJob, error: str, cause: BaseException | None = None) -> Outcome:
+    log.error("job failed", error=headline(error), exc_info=_seen(cause))
     return Outcome(job, JobStatus.FAILED, _storable(error))
+
+
+def _seen(cause: BaseException | None) -> BaseException | None:
+    """Its traceback is logged for developers; in production the table has it."""
+    return None if settings.is_production else cause
 
 
 def _text(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
-
-
-def _last_line(error: str) -> str:
-    return error.strip().rsplit("\n", 1)[-1]
 
 
 def _storable(text: str) -> str:

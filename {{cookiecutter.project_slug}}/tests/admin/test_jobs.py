@@ -24,7 +24,9 @@ async def test_the_overview_counts_jobs_by_state_and_shows_the_latest_failure(
 ) -> None:
     await make_job()
     await make_job(queue="mail", run_after=utcnow() - timedelta(minutes=4))
-    job = await make_job(**failed("Traceback …\nKeyError: 'the <b>reason</b>'"))
+    job = await make_job(
+        **failed("Traceback (most recent call last):\nKeyError: 'the <b>reason</b>'")
+    )
     page = (await admin_client.get("/admin")).text
     assert '<a href="/admin/jobs?status=ready"><strong>2</strong> Ready</a>' in page
     assert '<a href="/admin/jobs?status=failed"><strong>1</strong> Failed</a>' in page

@@ -22,7 +22,7 @@ def raised(error: Exception) -> str:
         (raised(Strange("password: hunter2\nsecret: hush")), "Strange"),
         (raised(KeyError("hush")), "KeyError"),
         (raised(TimeoutError()), "TimeoutError"),
-        (raised(ExceptionGroup("hush", [ValueError("hush")])), "Error"),
+        (raised(ExceptionGroup("hush", [ValueError("hush")])), "ExceptionGroup"),
         ("Discard: the user hush is gone", "Discard"),
         ("its worker died: hush", "WorkerDied"),
         ("cancelled", "cancelled"),

@@ -1,3 +1,7 @@
+import asyncio
+import inspect
+import re
+import traceback
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -6,19 +10,28 @@ from uuid import UUID, uuid4
 
 import pytest
 import structlog
+from pydantic import BaseModel
+from sqlalchemy import text
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from structlog.testing import capture_logs
 
 from app.database import engine, utcnow
+from app.settings import settings
 from app.tasks import Job, JobStatus, Task, job_result, queue
 from app.tasks.attempts import Outcome
+from app.tasks.models import LONGEST_ERROR, headline
 from app.tasks.runner import LONGEST_DELAY, backoff
 from app.tasks.service import JobInWrongState
 from app.tasks.worker import run_now
 from tests.tasks import jobs
 
 JobOf = Callable[[UUID], Awaitable[Job]]
+
+
+class Order(BaseModel):
+    sku: str
+    price: int
 
 
 @pytest.fixture
@@ -155,6 +168,69 @@ async def test_a_job_that_has_not_succeeded_has_no_result(ran: Ran, session: Asy
     job = await ran(jobs.broken)
     with pytest.raises(JobInWrongState, match="ready"):
         await job_result(session, job.id)
+
+
+async def raised(function: Callable[[], object]) -> str:
+    """The traceback of what this raises."""
+    try:
+        found = function()
+        if inspect.isawaitable(found):
+            await found
+    except Exception:
+        return traceback.format_exc()
+    raise AssertionError("nothing was raised")
+
+
+async def wrong_sql() -> None:
+    async with engine.connect() as connection:
+        await connection.execute(text("SELEKT 1"))
+
+
+async def in_a_group() -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(jobs.broken())
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (lambda: 1 / 0, "ZeroDivisionError: division by zero"),
+        (lambda: Order.model_validate({}), r".*ValidationError: 2 validation errors for Order"),
+        (lambda: wrong_sql(), r"sqlalchemy\.exc\.\w+Error: .*"),
+        (lambda: compile("x = (", "x.py", "exec"), r"SyntaxError: '\(' was never closed"),
+        (in_a_group, "ZeroDivisionError: it is broken"),
+    ],
+)
+async def test_the_headline_of_an_error_names_the_exception(
+    function: Callable[[], object], expected: str
+) -> None:
+    assert re.fullmatch(expected, headline(await raised(function)))
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ("Discard: the user\nis gone", "Discard: the user"),
+        ("cancelled", "cancelled"),
+        ("", ""),
+        ("the end of a long text " * LONGEST_ERROR, ""),
+    ],
+)
+def test_the_headline_of_other_errors_is_their_first_line(error: str, expected: str) -> None:
+    assert headline(error) == expected
+
+
+async def test_developers_see_tracebacks_and_production_logs_have_none(
+    ran: Ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with capture_logs() as logs:
+        await ran(jobs.broken)
+    assert isinstance(logs[-1]["exc_info"], ZeroDivisionError)
+    monkeypatch.setattr(settings, "environment", "production")
+    with capture_logs() as logs:
+        await ran(jobs.broken)
+    assert logs[-1]["exc_info"] is None
+    assert logs[-1]["error"] == "ZeroDivisionError: it is broken"
 
 
 async def rows(session: AsyncSession) -> set[str | None]:

@@ -4,6 +4,8 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
+from app.accounts.dependencies import get_optional_user
+from app.main import app
 from tests.web.shop import HTML
 
 GOOD = {"email": "anna@example.com", "password": "correct horse battery"}
@@ -163,3 +165,15 @@ async def test_openapi_describes_errors_as_they_are_sent(shop: FastAPI) -> None:
         assert responses[status]["content"] == {"application/problem+json": {"schema": reference}}
     assert "HTTPValidationError" not in schema["components"]["schemas"]
     assert schema == shop.openapi()
+
+
+async def test_what_a_route_raises_fails_the_test_that_asked(client: httpx2.AsyncClient) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError("in a dependency")
+
+    app.dependency_overrides = {get_optional_user: broken}
+    try:
+        with pytest.raises(ZeroDivisionError, match="in a dependency"):
+            await client.get("/")
+    finally:
+        app.dependency_overrides = {}
