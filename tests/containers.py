@@ -43,6 +43,8 @@ def build(project: Path, folder: Path, env: dict[str, str]) -> Image:
                     image.env[key] = value.replace("$PATH", image.env["PATH"])
             case "COPY":
                 _copy(shlex.split(rest), context, stages, image.folder)
+            case "RUN" if rest.startswith("groupadd "):
+                pass  # this machine's users are none of ours
             case "RUN":
                 command = re.sub(r"--mount=\S+", "", rest)
                 quickly = image.env | {"UV_COMPILE_BYTECODE": "0"}

@@ -42,12 +42,13 @@ def test_an_engine_that_was_not_chosen_stops_the_start_with_one_line(
     bakery: Bakery, in_place: Env, engine: str
 ) -> None:
     settings = {"TASKS_ENGINE": "celery", "BROKER_URL": "redis://127.0.0.1:1"}
-    start = "from app.tasks import engines; engines.current()"
+    start = ("-c", "from app.tasks import engines; engines.current()")
+    check = ("-m", "app.cli", "check")
     project = bakery.bake(task_engine=engine)
 
-    done = run("python", "-c", start, cwd=project, env=in_place | settings)
-
-    assert (done.returncode, done.stderr) == (
-        1,
-        "TASKS_ENGINE: celery is no part of this project\n",
-    )
+    for command in (start, check):
+        done = run("python", *command, cwd=project, env=in_place | settings)
+        assert (done.returncode, done.stderr) == (
+            1,
+            "TASKS_ENGINE: celery is no part of this project\n",
+        )

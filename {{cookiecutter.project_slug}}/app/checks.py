@@ -1,13 +1,49 @@
-"""What `manage check --deploy` finds: fine on a laptop, unsafe in production."""
+"""What `manage check` finds wrong; with `--deploy`, what is fine on a laptop alone."""
 
 import stat
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+
+from pydantic_settings import DotEnvSettingsSource
 
 from app.settings import Settings, settings
 
 _FEW = 12
 """Different characters: a secret that a machine made has twice as many."""
+
+
+def problems(env: Path = Path(".env")) -> Iterator[str]:
+    """One line for each thing that would stop a server, or that a mistyped setting hides.
+
+    Raises whatever a module of the project raises when it is imported.
+    """
+    from app.discovery import modules
+    from app.tasks import engines
+    from app.tasks.schedule import schedules
+
+    for name in ("models", "tasks", "api", "pages"):
+        list(modules(name))
+    try:
+        engines.current()
+    except SystemExit as error:
+        yield str(error)
+    for schedule in schedules():
+        try:
+            schedule.checked()
+        except ValueError as error:
+            yield str(error)
+    yield from _mistyped(env)
+
+
+def _mistyped(env: Path) -> Iterator[str]:
+    """Names in .env that are nearly those of settings; it may hold others, as Compose's."""
+    names = [name.upper() for name in Settings.model_fields]
+    found = DotEnvSettingsSource(Settings, env_file=env, case_sensitive=True).env_vars
+    for name in found:
+        if name.upper() not in names and (near := get_close_matches(name.upper(), names, 1, 0.85)):
+            yield f"{name}: in .env, but no setting has this name; {near[0]}?"
 
 
 def deployment_problems(settings: Settings = settings, env: Path = Path(".env")) -> list[str]:

@@ -215,11 +215,12 @@ def startapp(
 def check(
     deploy: Annotated[bool, typer.Option("--deploy", help="What is unsafe in production.")] = False,
 ) -> None:
-    """Say what is wrong with the settings and with the templates of e-mails."""
-    from app.checks import deployment_problems
-    from app.mail import checks
+    """Say what is wrong with the settings, the schedules and the templates of e-mails."""
+    from app import checks
+    from app.mail.checks import problems as mail_problems
 
-    problems = [*checks.problems(), *(deployment_problems() if deploy else [])]
+    problems = [*checks.problems(), *mail_problems()]
+    problems += checks.deployment_problems() if deploy else []
     for problem in problems:
         typer.echo(problem, err=True)
     if problems:

@@ -17,16 +17,20 @@ from app.tasks import Task
 
 
 def run_shell(command: str | None = None) -> None:
-    """Prompt until Ctrl+D, or run one command."""
+    """Prompt until Ctrl+D, or run one command; raises SystemExit if that one fails."""
     with asyncio.Runner() as runner:
         names = {**_names(), "session": Session()}
         console = _Console(names, runner)
         try:
             if command:
-                console.runsource(command, symbol="exec")
+                if console.runsource(command, symbol="exec"):
+                    raise SystemExit("shell: this command lacks its end")
+                if console.failed:
+                    raise SystemExit(1)
             else:
                 known = ", ".join(sorted(names))
-                console.interact(f"`await` works. At hand: {known}", exitmsg="")
+                hint = "`await` works; what is to last needs `await session.commit()`."
+                console.interact(f"{hint} At hand: {known}", exitmsg="")
         finally:
             runner.run(names["session"].close())
             runner.run(engine.dispose())
@@ -49,6 +53,11 @@ class _Console(code.InteractiveConsole):
         super().__init__({"__builtins__": builtins, **names})
         self.compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         self._runner = runner
+        self.failed = False
+
+    def showsyntaxerror(self, *args: Any, **options: Any) -> None:
+        self.failed = True
+        super().showsyntaxerror(*args, **options)
 
     def runcode(self, code: types.CodeType) -> None:
         try:
@@ -58,4 +67,5 @@ class _Console(code.InteractiveConsole):
         except SystemExit:
             raise
         except BaseException:  # shown, as the standard prompt does, Ctrl+C included
+            self.failed = True
             self.showtraceback()

@@ -1,11 +1,14 @@
-"""What `manage check --deploy` calls unsafe."""
+"""What `manage check` says, with `--deploy` and without."""
 
 from pathlib import Path
 
 import pytest
 
+from app import checks
 from app.checks import deployment_problems
 from app.settings import Settings
+from app.tasks import schedule
+from tests.tasks.jobs import tick
 
 SAFE = {
     "environment": "production",
@@ -78,3 +81,20 @@ def test_a_file_of_secrets_that_everybody_may_read_is_named(tmp_path: Path) -> N
     env.chmod(0o644)
     (problem,) = problems(env)
     assert problem.startswith(".env: ")
+
+
+def test_a_name_that_is_nearly_a_setting_is_found(tmp_path: Path) -> None:
+    env = tmp_path / ".env"
+    env.write_text("SECRET_KEY=x\nTASKS_CONCURENCY=5\nPOSTGRES_PASSWORD=x\nbase_url=x\n")
+    assert list(checks.problems(env)) == [
+        "TASKS_CONCURENCY: in .env, but no setting has this name; TASKS_CONCURRENCY?"
+    ]
+    assert list(checks.problems(tmp_path / "none")) == []
+
+
+def test_a_schedule_that_makes_no_sense_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    senseless = schedule.Schedule(tick, every=None, cron="0 0 31 2 *", timezone="UTC")
+    monkeypatch.setattr(schedule, "_schedules", [senseless])
+    assert list(checks.problems(tmp_path / "none")) == [f"{tick.name}: '0 0 31 2 *' never comes"]

@@ -222,6 +222,14 @@ async def test_the_shell_awaits_and_knows_the_models(session: AsyncSession) -> N
     assert "1 User" in (await manage("shell", stdin=f"{code}\n")).stdout
 
 
+async def test_a_command_of_the_shell_that_fails_says_why_with_exit_code_1() -> None:
+    forgotten = "prune_finished_jobs.enqueue(session)"
+    process = await manage("shell", "-c", f"{forgotten}; raise KeyError('lost')")
+    assert process.returncode == 1
+    assert "'Task.enqueue' was never awaited" in process.stderr
+    assert "KeyError: 'lost'" in process.stderr
+
+
 async def test_check_deploy_names_what_is_unsafe() -> None:
     unsafe = await manage("check", "--deploy")
     assert unsafe.returncode == 1

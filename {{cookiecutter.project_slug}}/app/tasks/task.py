@@ -30,6 +30,8 @@ class Retry(Exception):
 
     def __init__(self, reason: str = "asked for a retry", *, after: timedelta | None = None):
         super().__init__(reason)
+        if not isinstance(reason, str):
+            raise TypeError("Retry: the reason is a text; a time is given as after=timedelta(…)")
         if after is not None and not isinstance(after, timedelta):
             raise TypeError("Retry: after must be a timedelta")
         self.after = after
@@ -167,7 +169,7 @@ def _stored(function: Callable[..., Any]) -> tuple[inspect.Signature, TypeAdapte
             raise TypeError(f"parameter {name} needs a type")
         required = parameter.default is parameter.empty
         fields[name] = hints[name] if required else NotRequired[hints[name]]
-    arguments = cast(Any, TypedDict)("arguments", fields)
+    arguments = cast(Any, TypedDict)(f"the arguments of {function.__qualname__}", fields)
     arguments.__pydantic_config__ = ConfigDict(strict=True, extra="forbid")
     return signature, TypeAdapter(arguments)
 

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from app.database import engine, utcnow
 from app.settings import settings
-from app.tasks import Job, JobStatus, Task, job_result, queue
+from app.tasks import Job, JobStatus, Retry, Task, job_result, queue
 from app.tasks.attempts import Outcome
 from app.tasks.models import LONGEST_ERROR, headline
 from app.tasks.runner import LONGEST_DELAY, backoff
@@ -84,6 +84,13 @@ async def test_retry_says_when(ran: Ran) -> None:
     assert job.status == JobStatus.READY
     assert timedelta(minutes=59) < job.run_after - utcnow() < timedelta(minutes=61)
     assert job.error == "Retry: not yet"
+
+
+def test_a_time_is_no_reason_for_a_retry() -> None:
+    with pytest.raises(TypeError, match="after=timedelta"):
+        Retry(30)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="must be a timedelta"):
+        Retry("busy", after=30)  # type: ignore[arg-type]
 
 
 async def test_retry_at_the_last_attempt_has_failed(ran: Ran) -> None:
