@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
-from inspect import getdoc, getfile
+from inspect import getfile
 from pathlib import Path
 from typing import ClassVar
 
@@ -83,7 +83,7 @@ def _named(name: str) -> type[Email]:
 
 def _card(email: type[Email]) -> Card:
     name, slice_ = email.__name__, _slice(email)
-    about = (getdoc(email) or "").partition("\n")[0] if "__doc__" in vars(email) else ""
+    about = (email.__doc__ or "").strip().partition("\n")[0]  # its own; getdoc would inherit
     try:
         return Card(name, slice_, about, subject=_letter(email).subject)
     except BrokenEmail as error:

@@ -84,6 +84,16 @@ async def test_the_list_shows_each_email_with_what_it_is_for(
     assert '<iframe src="/dev/emails/DraftEmail/frame"' in page
 
 
+async def test_what_all_emails_are_is_not_said_of_one_without_words_of_its_own(
+    client: httpx2.AsyncClient, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("Hello")
+    monkeypatch.setattr(DraftEmail, "__doc__", None)
+    first_line = (Email.__doc__ or "").partition("\n")[0]
+    assert first_line
+    assert first_line not in (await client.get("/dev/emails")).text
+
+
 async def test_a_changed_template_shows_at_reload(client: httpx2.AsyncClient, write: Write) -> None:
     write("before")
     assert "before" in (await client.get("/dev/emails/DraftEmail/frame")).text
