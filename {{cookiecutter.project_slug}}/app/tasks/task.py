@@ -105,7 +105,7 @@ class Task(Generic[P, R]):
         signature, adapter = _stored(self.function)
         given = adapter.validate_python(signature.bind(*args, **kwargs).arguments)
         arguments = adapter.dump_python(given, mode="json", by_alias=True)
-        if not self._can_store(arguments, given):
+        if arguments and not self._can_store(arguments, given):
             raise TypeError(f"{self.name}: an argument would not be the same after storing it")
         now, run_after = utcnow(), self.run_after
         if isinstance(run_after, timedelta):
