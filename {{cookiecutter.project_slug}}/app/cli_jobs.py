@@ -55,6 +55,9 @@ def list_(
     if as_json:
         typer.echo(json.dumps([_as_json(job) for job in found], indent=2))
         return
+    if found:  # beside the output, whose lines are jobs and nothing else
+        header = f"{'id':<36}  {'status':<10}  {'tries':>5}  {'due':<20}  task"
+        typer.echo(header, err=True)
     for job in found:
         tries = f"{job.attempts}/{job.max_attempts}"
         typer.echo(f"{job.id}  {job.status:<10}  {tries:>5}  {_time(job.run_after)}  {job.task}")

@@ -1,12 +1,13 @@
 """The engine, and the session that every request and every task works with."""
 
+import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import URL, event, exc, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -45,6 +46,9 @@ Linux alone would wait for a quarter of an hour. Seconds, the last in millisecon
 say otherwise. See https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
 """
 
+UTF_8 = {"client_encoding": "utf8"}
+"""Whatever the database says of itself: from one of SQL_ASCII, texts would come as bytes."""
+
 
 def create_engine(url: str) -> AsyncEngine:
     """An engine for `url`; parameters never reach logs or error texts."""
@@ -55,7 +59,7 @@ def create_engine(url: str) -> AsyncEngine:
             hide_parameters=True,
             pool_pre_ping=True,
             **POOL,
-            connect_args=_unless_said(parsed, NOTICE_SILENCE),
+            connect_args=_unless_said(parsed, NOTICE_SILENCE | UTF_8),
         )
     memory = parsed.database in (None, "", ":memory:") or parsed.query.get("mode") == "memory"
     if not memory:
@@ -85,6 +89,16 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
     for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the database, or room in the pool, can't be had just now: the same may work later.
+
+    PostgreSQL's drivers say OperationalError for no more than that, SQLite for wrong SQL as well.
+    """
+    if isinstance(error, exc.OperationalError):
+        return getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR
+    return isinstance(error, exc.TimeoutError)
 
 
 engine = create_engine(settings.database_url)

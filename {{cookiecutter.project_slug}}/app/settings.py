@@ -158,6 +158,10 @@ def _complaint(loc: tuple[int | str, ...], message: str) -> str:
         text = "must have 32 characters at least"
     elif name == "METRICS_TOKEN" and "at least" in text:
         text = "must have 16 characters at least"
+    elif "valid timedelta" in text:
+        text = "must be a number of seconds"
+    elif "timedelta(0)" in text:
+        text = "must be more than 0 seconds"
     elif name == "SECRET_KEY" and text == "Field required":
         text = "missing; set it in the environment, or copy .env.example to .env and set it there"
     return f"{name}: {text}" if name else text

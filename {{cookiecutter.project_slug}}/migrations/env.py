@@ -7,7 +7,7 @@ from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import NullPool, create_engine, make_url, text
 from sqlmodel import AutoString, SQLModel, UTCDateTime
 
-import app.database  # noqa: F401 - first: it sets the naming convention
+from app.database import UTF_8  # first: it sets the naming convention
 from app.discovery import modules
 from app.settings import settings
 
@@ -45,9 +45,12 @@ url = url.set(drivername=url.drivername.replace("+aiosqlite", ""))
 if context.is_offline_mode():
     run(url=url, literal_binds=True, dialect_opts={"paramstyle": "named"})
 else:
-    if url.get_backend_name() == "sqlite" and url.database:
+    is_sqlite = url.get_backend_name() == "sqlite"
+    if is_sqlite and url.database:
         from pathlib import Path
 
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    with create_engine(url, hide_parameters=True, poolclass=NullPool).connect() as connection:
+    connect_args = {} if is_sqlite else UTF_8
+    engine = create_engine(url, hide_parameters=True, poolclass=NullPool, connect_args=connect_args)
+    with engine.connect() as connection:
         run(connection=connection)

@@ -65,7 +65,9 @@ async def test_jobs_are_listed_newest_first_and_by_status(session: AsyncSession)
     job = await failed_job(session)
     await trace.enqueue(session, "path", "line")
     await session.commit()
-    assert len((await manage("jobs", "list")).stdout.splitlines()) == 2
+    both = await manage("jobs", "list")
+    assert len(both.stdout.splitlines()) == 2
+    assert both.stderr.split() == ["id", "status", "tries", "due", "task"]
     listed = (await manage("jobs", "list", "--status", "failed", "--task", "trace")).stdout
     assert listed.split()[:3] == [str(job.id), "failed", "3/3"]
     wrong = await manage("jobs", "list", "--status", "lost")

@@ -2,21 +2,33 @@
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError, TimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from app.database import is_away
 from app.errors import AppError
+from app.logging import get_logger, summary
 from app.web.openapi import document_problems
 from app.web.problems import MEDIA_TYPE, Problem, explain_all
 from app.web.rendering import page
 from app.web.security import add_security_headers
 
+log = get_logger(__name__)
+
+HANDLED = (
+    *(AppError, HTTPException, RequestValidationError),
+    *(OperationalError, TimeoutError, StaleDataError, Exception),
+)
+RETRY_AFTER = {"Retry-After": "5"}
+"""Seconds; about as long as a database takes to start."""
+
 
 def install_error_handlers(app: FastAPI) -> None:
     """Turn every exception into an answer, and say so in the OpenAPI description."""
-    for kind in (AppError, HTTPException, RequestValidationError, StaleDataError, Exception):
+    for kind in HANDLED:
         app.add_exception_handler(kind, _answer)
     document_problems(app)
 
@@ -33,6 +45,11 @@ async def _answer(request: Request, error: Exception) -> Response:
             return error_response(request, problem, dict(error.headers or {}))
         case RequestValidationError():
             return error_response(request, _invalid_request(error))
+        case OperationalError() | TimeoutError() if is_away(error):
+            log.error("no answer from the database", error=summary(error))
+            return error_response(request, Problem.of_status(503), RETRY_AFTER)
+        case OperationalError():  # what SQLite was told is wrong
+            raise error
         case StaleDataError():  # the row was there when the request read it
             return error_response(request, Problem.of_status(404, "It was deleted just now."))
     # Starlette sends this answer around the middleware, which therefore can't add its headers.

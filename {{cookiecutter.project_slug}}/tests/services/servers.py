@@ -218,7 +218,11 @@ class PostgreSQL(Server):
     def _connect(self) -> socket.socket:
         info = self._server.get_postmaster_info()
         connection = socket.socket(socket.AF_UNIX)
-        connection.connect(f"{info.socket_dir}/.s.PGSQL.{info.port}")
+        try:
+            connection.connect(f"{info.socket_dir}/.s.PGSQL.{info.port}")
+        except OSError:
+            connection.close()
+            raise
         return connection
 
 

@@ -4,8 +4,10 @@ from typing import Annotated, ClassVar
 
 from fastapi import FastAPI, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr
+from sqlalchemy import text
 from starlette.responses import HTMLResponse, Response
 
+from app.database import create_engine
 from app.errors import AppError
 from app.web.errors import install_error_handlers
 from app.web.flash import flash
@@ -71,6 +73,16 @@ def make_shop() -> FastAPI:
     @app.get("/broken")
     async def broken() -> None:
         raise RuntimeError("the password is hunter2")
+
+    @app.get("/ask/{name}")
+    async def ask(name: str) -> None:
+        away = "postgresql+psycopg://nobody@127.0.0.1:1/none"
+        engine = create_engine(away if name == "away" else "sqlite+aiosqlite://")
+        try:
+            async with engine.connect() as connection:
+                await connection.execute(text("SELECT 1 FROM no_such_table"))
+        finally:
+            await engine.dispose()
 
     @app.get("/framed")
     async def framed() -> Response:

@@ -3,6 +3,7 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 
 from app.accounts.dependencies import get_optional_user
 from app.main import app
@@ -154,6 +155,22 @@ async def test_an_unexpected_error_tells_nothing_and_keeps_the_security_headers(
     assert response.status_code == 500
     assert "hunter2" not in response.text
     assert "frame-ancestors" in response.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("headers", [{}, HTML])
+async def test_a_database_that_is_away_is_no_fault_of_the_application(
+    web: httpx2.AsyncClient, headers: dict[str, str]
+) -> None:
+    with capture_logs() as logs:
+        response = await web.get("/ask/away", headers=headers)
+
+    assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+    assert "127.0.0.1" not in response.text
+    assert "no answer from the database" in [line["event"] for line in logs]
+
+
+async def test_a_statement_that_is_wrong_is(web: httpx2.AsyncClient) -> None:
+    assert (await web.get("/ask/something-else")).status_code == 500
 
 
 async def test_openapi_describes_errors_as_they_are_sent(shop: FastAPI) -> None:
