@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import sys
@@ -101,6 +102,21 @@ def configure_logging() -> None:
     logging.getLogger("uvicorn.access").disabled = True
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+BLOCKED = 0.5
+"""Seconds: more than the first use of a template takes, less than whoever waits would forgive."""
+
+
+def name_blocking_calls() -> None:
+    """Have this event loop log what keeps it from going on, as `requests.get` in an `async def`.
+
+    It is asyncio's debug mode, which takes time of its own: for developers. See
+    https://docs.python.org/3/library/asyncio-dev.html#debug-mode
+    """
+    loop = asyncio.get_running_loop()
+    loop.set_debug(True)
+    loop.slow_callback_duration = BLOCKED
 
 
 def _renderers() -> list[Any]:

@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI
 from app import mail
 from app.database import engine
 from app.discovery import modules
-from app.logging import configure_logging
+from app.logging import configure_logging, name_blocking_calls
 from app.settings import settings
 from app.tasks import engines
 from app.tasks.background import BackgroundMiddleware, BackgroundRunner
@@ -24,6 +24,8 @@ from app.web.static import mount_static
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     configure_logging()
+    if settings.environment == "development":
+        name_blocking_calls()
     tasks = engines.current()
     app.state.background = BackgroundRunner()
     await tasks.start()

@@ -1,6 +1,8 @@
+import asyncio
 import json
 import logging
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -8,7 +10,9 @@ from httpx2 import AsyncClient
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app import logging as app_logging
 from app.logging import _renderers, redact
+from app.main import app
 from app.settings import settings
 from app.tasks import Job
 
@@ -81,3 +85,22 @@ def test_tracebacks_hold_no_local_variables(
         event = render(None, "error", event)
     assert "with a password in the frame" in event
     assert password not in event
+
+
+@pytest.mark.parametrize(("environment", "named"), [("development", True), ("production", False)])
+async def test_developers_are_told_what_blocks_the_event_loop(
+    environment: str, named: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def block() -> None:
+        time.sleep(0.02)  # noqa: ASYNC251 - that is the point
+
+    monkeypatch.setattr(settings, "environment", environment)
+    monkeypatch.setattr(app_logging, "BLOCKED", 0.01)
+    loop = asyncio.get_running_loop()
+    before = loop.get_debug()
+    try:
+        async with app.router.lifespan_context(app):
+            await asyncio.create_task(block(), name="shop.tasks.block")
+    finally:
+        loop.set_debug(before)
+    assert ("shop.tasks.block" in caplog.text) is named

@@ -175,7 +175,7 @@ class Worker:
                 await self._wake.wait()
 
     def _start(self, job: ClaimedJob) -> None:
-        running = asyncio.create_task(run(job), name=f"job {job.id}")
+        running = asyncio.create_task(run(job), name=f"{job.task} {job.id}")
         self._running[running] = job
         running.add_done_callback(self._done)
 
