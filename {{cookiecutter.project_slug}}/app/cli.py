@@ -44,9 +44,15 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="How many processes.")] = 1,
 ) -> None:
     """Run the web server for production (TLS and compression are the proxy's)."""
+    from app.checks import deployment_problems
+    from app.logging import configure_logging, get_logger
     from app.settings import settings
 
+    configure_logging()
     _require_migrations()
+    if settings.is_production and (problems := deployment_problems()):
+        names = [problem.partition(":")[0] for problem in problems]
+        get_logger(__name__).warning("see `manage check --deploy`", of=names)
     patience = round(settings.shutdown_timeout.total_seconds())
     _serve(
         host,
@@ -127,7 +133,9 @@ def makemigrations(
 
 @manage.command()
 def createsuperuser(
-    email: Annotated[str, typer.Option(prompt=True, help="Their e-mail address.")],
+    email: Annotated[
+        str, typer.Option(prompt=True, help="Their e-mail address; asked for if not given.")
+    ],
     password: Annotated[
         str,
         typer.Option(
@@ -135,7 +143,7 @@ def createsuperuser(
             hide_input=True,
             confirmation_prompt=True,
             envvar="SUPERUSER_PASSWORD",
-            help="Better typed at the prompt, or given in the environment.",
+            help="Asked for if not given, which is better; or in the environment.",
         ),
     ],
     full_name: Annotated[str, typer.Option(help="Their name.")] = "",
@@ -232,12 +240,14 @@ def _serve(host: str, port: int, **options: Any) -> None:
     import uvicorn
 
     from app.logging import configure_logging
+    from app.settings import settings
 
     configure_logging()
     uvicorn.run(
         "app.main:app",
         host=host,
         port=port,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
         access_log=False,  # app/logging.py writes one line per request, without secrets
         log_config=None,
         server_header=False,

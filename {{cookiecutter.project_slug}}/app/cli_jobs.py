@@ -39,7 +39,9 @@ def list_(
     text: Annotated[
         str | None, typer.Option(help="Only with this in arguments, error or request id.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="How many, the newest first.")
+    ] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List jobs, the newest first."""
@@ -124,18 +126,24 @@ def schedules() -> None:
 def retry(
     job_id: Annotated[UUID | None, typer.Argument(help="The job's id.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="All failed jobs.")] = False,
+    waiting: Annotated[
+        bool, typer.Option("--waiting", help="All jobs that wait for another attempt.")
+    ] = False,
     task: TaskName = None,
+    queue: QueueName = None,
 ) -> None:
-    """Make a failed job ready again, with all its attempts."""
+    """Run a failed job again, or a waiting one now; with all its attempts."""
     from app.tasks import service
 
-    if (job_id is None) is not failed:
-        raise typer.BadParameter("give either the id of a job, or --failed")
+    if (job_id is not None) + failed + waiting != 1:
+        raise typer.BadParameter("give either the id of a job, or --failed, or --waiting")
+    if job_id and (task or queue):
+        raise typer.BadParameter("--task and --queue go with --failed or --waiting")
     if job_id:
         run(lambda s: service.retry_job(s, job_id))
         typer.echo(f"{job_id} is ready.")
     else:
-        count = run(lambda s: service.retry_failed_jobs(s, task=task))
+        count = run(lambda s: service.retry_jobs(s, waiting=waiting, task=task, queue=queue))
         typer.echo(f"Ready: {count}.")
 
 
@@ -158,7 +166,9 @@ def cancel(job_id: JobId) -> None:
 
 @jobs.command()
 def prune(
-    days: Annotated[float, typer.Option(min=0, help="Only what finished this long ago.")] = 7,
+    days: Annotated[
+        float, typer.Option(min=0, max=36_500, help="Only what finished this long ago.")
+    ] = 7,
     failed: Annotated[bool, typer.Option("--failed", help="Failed jobs as well.")] = False,
 ) -> None:
     """Delete finished jobs."""

@@ -31,7 +31,9 @@ def screenshots(
 def log(
     to: Annotated[str | None, typer.Option(help="Only what went to this address.")] = None,
     outcome: Annotated[Outcome | None, typer.Option(help="Only what ended like this.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="How many, the newest first.")
+    ] = 50,
 ) -> None:
     """List each try to send an e-mail: when, outcome, to whom, which, and the server's answer.
 

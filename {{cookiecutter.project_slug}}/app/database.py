@@ -101,7 +101,12 @@ def is_away(error: Exception) -> bool:
     return isinstance(error, exc.TimeoutError)
 
 
-engine = create_engine(settings.database_url)
+try:
+    engine = create_engine(settings.database_url)
+except (exc.ArgumentError, ValueError):  # whose words quote it, password and all
+    raise SystemExit(
+        "DATABASE_URL: is no URL such as postgresql://user:password@host:5432/name"
+    ) from None
 Session = async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
 
 

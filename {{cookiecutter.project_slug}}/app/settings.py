@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     SecretStr,
+    StringConstraints,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -31,17 +32,37 @@ def _off_is_none(value: object) -> object:
     return None if isinstance(value, str) and value.lower() == "off" else value
 
 
-Seconds = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+Seconds = Annotated[
+    timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0), lt=timedelta(days=365))
+]
 SecondsOrOff = Annotated[Seconds | None, BeforeValidator(_off_is_none)]
 
 
 def _scheme_in(*schemes: str) -> AfterValidator:
     def check(url: str) -> str:
-        if urlsplit(url).scheme not in schemes:
+        scheme, slashes, rest = url.strip().partition("://")
+        if not slashes or scheme.lower() not in schemes:
             raise ValueError(f"must start with one of {', '.join(f'{s}://' for s in schemes)}")
-        return url
+        return f"{scheme.lower()}://{rest}"
 
     return AfterValidator(check)
+
+
+def _has_host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        found = parts.hostname and (parts.port or 1)
+    except ValueError:
+        found = None
+    if not found:
+        raise ValueError("needs a host, and no port above 65535 (%-encode @ : / # ? in a password)")
+    return url
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be one line, without control characters")
+    return text
 
 
 class Settings(BaseSettings):
@@ -56,8 +77,14 @@ class Settings(BaseSettings):
     )
 
     environment: Literal["development", "production", "test"] = "development"
-    project_name: Annotated[str, Field(min_length=1, max_length=100)] = "My app"
-    base_url: Annotated[str, _scheme_in("http", "https")] = "http://127.0.0.1:8000"
+    project_name: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+        AfterValidator(_one_line),
+    ] = "My app"
+    base_url: Annotated[str, _scheme_in("http", "https"), AfterValidator(_has_host)] = (
+        "http://127.0.0.1:8000"
+    )
     secret_key: Annotated[SecretStr, Field(min_length=32)]
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -67,7 +94,10 @@ class Settings(BaseSettings):
     ] = "sqlite:///./var/app.db"
 
     tasks_engine: Literal["inprocess", "immediate", "celery", "dramatiq", "rq"] = "inprocess"
-    broker_url: Annotated[str, _scheme_in("redis", "rediss", "amqp", "amqps")] | None = None
+    broker_url: (
+        Annotated[str, _scheme_in("redis", "rediss", "amqp", "amqps"), AfterValidator(_has_host)]
+        | None
+    ) = None
     tasks_concurrency: Annotated[int, Field(ge=1, le=1000)] = 10
     """Jobs that one worker runs at the same time."""
     tasks_lease: Seconds = timedelta(seconds=30)
@@ -85,6 +115,8 @@ class Settings(BaseSettings):
     """Where answers go, if not to MAIL_FROM."""
 
     rate_limits: bool = True
+    forwarded_allow_ips: str = "127.0.0.1"
+    """Proxies that are believed whom they speak for; uvicorn's name of it."""
 
     ready_max_queue_lag: SecondsOrOff = timedelta(minutes=15)
     """`/readyz` fails when the oldest due job has waited for longer; None: it never does."""
@@ -94,6 +126,8 @@ class Settings(BaseSettings):
     @field_validator("base_url")
     @classmethod
     def _without_trailing_slash(cls, url: str) -> str:
+        if {"?", "#"} & set(url):
+            raise ValueError("must have no ? and no #: paths are put behind it")
         return url.rstrip("/")
 
     @field_validator("database_url")
@@ -160,8 +194,8 @@ def _complaint(loc: tuple[int | str, ...], message: str) -> str:
         text = "must have 16 characters at least"
     elif "valid timedelta" in text:
         text = "must be a number of seconds"
-    elif "timedelta(0)" in text:
-        text = "must be more than 0 seconds"
+    elif "timedelta(" in text:
+        text = "must be more than 0 seconds, and less than a year"
     elif name == "SECRET_KEY" and text == "Field required":
         text = "missing; set it in the environment, or copy .env.example to .env and set it there"
     return f"{name}: {text}" if name else text

@@ -141,7 +141,9 @@ async def test_a_failed_job_can_be_retried_alone_or_with_all_others(session: Asy
 
     await failed_job(session)
     assert "Ready: 1." in (await manage("jobs", "retry", "--failed")).stdout
-    assert (await manage("jobs", "retry")).returncode == 2
+    assert "Ready: 0." in (await manage("jobs", "retry", "--waiting", "--queue", "mail")).stdout
+    for arguments in ((), ("--failed", "--waiting"), (str(job.id), "--queue", "mail")):
+        assert (await manage("jobs", "retry", *arguments)).returncode == 2
 
 
 async def test_due_jobs_can_be_announced_anew(session: AsyncSession) -> None:
@@ -248,6 +250,17 @@ async def test_check_deploy_names_what_is_unsafe() -> None:
         RATE_LIMITS="on",
     )
     assert (safe.returncode, safe.stdout) == (0, "No problems found.\n"), safe.stderr
+
+
+async def test_a_production_server_says_that_something_is_unsafe(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        process = await manage(
+            "serve", "--port", port, ENVIRONMENT="production", TASKS_ENGINE="inprocess"
+        )
+    assert process.returncode != 0
+    unsafe = json.loads(process.stderr.splitlines()[0])
+    assert {"BASE_URL", "MAIL_URL"} <= set(unsafe["of"])
 
 
 async def test_nothing_serves_on_tables_that_are_behind(tmp_path: Path) -> None:

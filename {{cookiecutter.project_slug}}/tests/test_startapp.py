@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import manage
+from app.startapp.clashes import refuse_clashes
 from app.startapp.names import BadName, Names
 from app.startapp.writing import render, write_slice
 
@@ -21,6 +22,8 @@ from app.startapp.writing import render, write_slice
         ("order_items", "OrderItem", "order_item", "order-items"),
         ("categories", "Category", "category", "categories"),
         ("press", "Press", "press", "press"),
+        ("addresses", "Address", "address", "addresses"),
+        ("tax_boxes", "TaxBox", "tax_box", "tax-boxes"),
         ("mp3s", "Mp3", "mp3", "mp3s"),
     ],
 )
@@ -74,6 +77,11 @@ def test_a_senseless_name_is_refused(slice_: str, model: str | None, reason: str
 def test_what_would_clash_is_refused(slice_: str, model: str | None, reason: str) -> None:
     with pytest.raises(BadName, match=reason):
         write_slice(Names.of(slice_, model))
+
+
+def test_a_word_after_a_dot_is_no_clash() -> None:
+    """`unicodedata.category` is in the code of a slice."""
+    refuse_clashes(Names.of("categories"), Path("nowhere"), ["unicodedata.category(c)"])
 
 
 def test_two_slices_cannot_share_a_template(tmp_path: Path) -> None:

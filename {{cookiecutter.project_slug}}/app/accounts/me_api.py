@@ -105,6 +105,15 @@ async def end_all_sessions(session: SessionDep, user: CurrentUser, response: Res
     clear_session_cookie(response)
 
 
+@router.get("/sessions/{session_id}", responses=NO_SUCH_SESSION)
+async def read_session(
+    session: SessionDep, user: CurrentUser, current: CurrentSession, session_id: UUID
+) -> SessionPublic:
+    """One device that is signed in."""
+    found = await sessions.get(session, user, session_id)
+    return SessionPublic(**found.model_dump(), current=found.id == current.id)
+
+
 @router.delete("/sessions/{session_id}", status_code=204, responses=NO_SUCH_SESSION)
 async def end_session(session: SessionDep, user: CurrentUser, session_id: UUID) -> None:
     """Sign out one device."""

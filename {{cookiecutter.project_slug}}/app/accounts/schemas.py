@@ -14,6 +14,7 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     SecretStr,
     StringConstraints,
@@ -86,6 +87,8 @@ EmailAddress = Annotated[
 FullName = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=100), AfterValidator(_a_name)
 ]
+OptionalName = Annotated[FullName, BeforeValidator(lambda name: "" if name is None else name)]
+"""Clients say null for a name that nobody gave."""
 NewPassword = Annotated[SecretStr, *_password(at_least=MIN_LENGTH)]
 Password = Annotated[SecretStr, *_password(at_least=1)]
 Token = Annotated[
@@ -102,7 +105,7 @@ class Input(BaseModel):
 class Register(Input):
     email: EmailAddress
     password: NewPassword
-    full_name: FullName = ""
+    full_name: OptionalName = ""
 
 
 class Login(Input):
@@ -131,7 +134,9 @@ class FirstSignIn(Input):
 
 
 class UpdateAccount(Input):
-    full_name: FullName
+    """What is not sent stays as it is."""
+
+    full_name: OptionalName = ""
 
 
 class ConfirmPassword(Input):

@@ -118,7 +118,8 @@ async def reset_password(session: AsyncSession, token: str, password: str) -> Us
 
 async def update_account(session: AsyncSession, user: User, data: UpdateAccount) -> User:
     """Change what people may change of their account without further ado."""
-    user.full_name = data.full_name
+    if "full_name" in data.model_fields_set:
+        user.full_name = data.full_name
     session.add(user)
     return user
 

@@ -99,6 +99,14 @@ async def list_of(session: AsyncSession, user: User) -> Sequence[LoginSession]:
     return (await session.exec(statement)).all()
 
 
+async def get(session: AsyncSession, user: User, session_id: UUID) -> LoginSession:
+    """One of the user's living sessions; raises NoSuchSession."""
+    found = await session.get(LoginSession, session_id)
+    if found is None or found.user_id != user.id or found.expires_at <= utcnow():
+        raise NoSuchSession
+    return found
+
+
 async def end(session: AsyncSession, *tokens: str) -> None:
     """Sign out the devices that hold these tokens, if any do."""
     held = col(LoginSession.token_hash).in_([digest(token) for token in tokens])

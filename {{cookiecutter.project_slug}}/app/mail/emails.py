@@ -6,7 +6,7 @@ from app.mail.email import Email
 
 
 class DeliveryTestEmail(Email):
-    """What `manage sendtestemail` sends."""
+    """What manage sendtestemail sends."""
 
     template = "delivery_test"
     subject = "E-mail from {project_name} works"

@@ -3,6 +3,7 @@
 import io
 import tokenize
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 from starlette.routing import Match
@@ -26,12 +27,14 @@ def refuse_clashes(names: Names, root: Path, code: Iterable[str]) -> None:
 
 
 def _words(code: Iterable[str]) -> set[str]:
-    """The names in Python code, without its strings and comments."""
+    """The names in Python code, without its strings, comments and attributes."""
+    tokens = [
+        token for source in code for token in tokenize.generate_tokens(io.StringIO(source).readline)
+    ]
     return {
         token.string
-        for source in code
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.NAME
+        for before, token in pairwise(tokens)
+        if token.type == tokenize.NAME and before.string != "."
     }
 
 

@@ -66,6 +66,8 @@ class Names:
 def _singular(slice_: str) -> str:
     if slice_.endswith("ies"):
         return f"{slice_[:-3]}y"
+    if re.search(r"(ss|sh|x)es$", slice_):
+        return slice_.removesuffix("es")
     return slice_ if slice_.endswith("ss") else slice_.removesuffix("s")
 
 

@@ -33,7 +33,8 @@ class WorkerLoop:
 
     def __init__(self) -> None:
         self.stopping = False
-        self.at_end: Callable[[], None] | None = None
+        self._has_ended = False
+        self._at_end: Callable[[], None] | None = None
         self._started = Event()
         self._thread = Thread(target=self._run, name="jobs", daemon=True)
         self._thread.start()
@@ -62,6 +63,12 @@ class WorkerLoop:
             self.stopping = True
             self._loop.call_soon_threadsafe(self._worker.stop)
 
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Call this when all is finished or handed back; at once if the loop has ended already."""
+        self._at_end = call
+        if self._has_ended:  # it may be called twice then
+            Thread(target=call, name="end", daemon=True).start()
+
     def join(self) -> None:
         """Wait until all is finished or handed back."""
         self._thread.join()
@@ -75,8 +82,9 @@ class WorkerLoop:
             log.critical("the loop of the jobs has failed; ending the process", exc_info=True)
             # To the process, the signal may end in this thread, and the main one sleep on.
             signal.pthread_kill(main_thread().ident or 0, signal.SIGTERM)
-        if self.at_end:
-            self.at_end()
+        self._has_ended = True
+        if self._at_end:
+            self._at_end()
 
     async def _work(self) -> None:
         self._loop, self._worker = asyncio.get_running_loop(), Worker(poll=False)
@@ -115,10 +123,11 @@ def begin_job(job_id: str) -> Future[None]:
 def stop(at_end: Callable[[], None] | None = None) -> None:
     """Begin to stop the loop of this process: what runs is finished or handed back.
 
-    at_end: called in the loop's thread once that is done.
+    at_end: called in another thread once that is done; perhaps twice.
     """
+    if _loop and at_end:
+        _loop.at_end(at_end)
     if _loop:
-        _loop.at_end = at_end or _loop.at_end
         _loop.stop()
 
 

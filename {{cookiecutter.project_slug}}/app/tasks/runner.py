@@ -94,7 +94,9 @@ async def _outcome(job: ClaimedJob) -> Outcome:
         return _failed(job, f"{type(error).__name__}: {error}")
     except Retry as retry:
         return _again(job, f"{type(retry).__name__}: {retry}", retry.after)
-    except (Exception, SystemExit) as error:  # a library's sys.exit() must not end the server
+    except (KeyboardInterrupt, GeneratorExit):  # the process ends; the coroutine was closed
+        raise
+    except BaseException as error:  # a library's sys.exit() must not end the server
         return _again(job, _text(error), None, error)
     log.debug("job successful")
     return Outcome(job, JobStatus.SUCCESSFUL, result=_result(returned))

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, datetime, timedelta
 from functools import cached_property
+from signal import SIGTERM
 from typing import Any, Self
 
 from sqlalchemy.exc import IntegrityError
@@ -205,7 +206,7 @@ def keep_scheduler() -> None:
         process = get_context("spawn").Process(target=run_scheduler, name="scheduler", daemon=True)
         process.start()
         process.join()
-        if process.exitcode == 0:
+        if process.exitcode in (0, -SIGTERM):  # the second: before it could listen
             return
         log.error("the scheduler has died; beginning another one", exitcode=process.exitcode)
         time.sleep(PAUSE.total_seconds())

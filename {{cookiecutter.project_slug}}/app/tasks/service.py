@@ -106,8 +106,38 @@ async def retry_job(session: AsyncSession, job_id: UUID) -> Job:
     Raises JobNotFound, and JobInWrongState for one that runs or has succeeded.
     """
     job = await get_job(session, job_id)
+    again = await _ready_again(session)
+    await _change(session, job, (JobStatus.FAILED, JobStatus.READY), again, "retried")
+    commits.announce(session.sync_session, job)
+    return job
+
+
+async def retry_jobs(
+    session: AsyncSession,
+    *,
+    waiting: bool = False,
+    task: str | None = None,
+    queue: str | None = None,
+) -> int:
+    """Retry all failed jobs, or all that wait for another attempt; return how many.
+
+    task: only of this one; the end of its name will do. queue: only of this one.
+    """
+    failed = col(Job.status) == literal_column(f"'{JobStatus.FAILED}'")  # as its index says it
+    late = col(Job.status) == JobStatus.READY, col(Job.attempts) > 0, col(Job.run_after) > utcnow()
+    which = [*late] if waiting else [failed]
+    if task:
+        which.append(col(Job.task).endswith(task, autoescape=True))
+    if queue:
+        which.append(col(Job.queue) == queue)
+    statement = update(Job).where(*which).values(**await _ready_again(session))
+    unheard = statement.execution_options(synchronize_session=False)
+    return (await session.exec(unheard)).rowcount
+
+
+async def _ready_again(session: AsyncSession) -> dict[str, object]:
     now, lease = await clock.now(await session.connection()), col(Job.lease_expires_at)
-    again = {
+    return {
         "status": JobStatus.READY,
         "attempts": 0,
         "run_after": case((lease > now, lease), else_=utcnow()),
@@ -115,19 +145,6 @@ async def retry_job(session: AsyncSession, job_id: UUID) -> Job:
         "finished_at": None,
         "lease_expires_at": None,
     }
-    await _change(session, job, (JobStatus.FAILED, JobStatus.READY), again, "retried")
-    commits.announce(session.sync_session, job)
-    return job
-
-
-async def retry_failed_jobs(session: AsyncSession, *, task: str | None = None) -> int:
-    """Retry all failed jobs (of one task); return how many."""
-    retried = 0
-    for job in await list_jobs(session, status=JobStatus.FAILED, task=task, limit=10_000):
-        with suppress(JobInWrongState):  # somebody else was faster
-            await retry_job(session, job.id)
-            retried += 1
-    return retried
 
 
 async def announce_jobs(session: AsyncSession) -> int:

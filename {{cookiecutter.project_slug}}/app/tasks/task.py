@@ -206,6 +206,13 @@ def task(
     timeout: of one attempt of an `async def`; a thread can't be stopped, so a `def` has none.
     """
 
+    if max_attempts < 1:
+        raise ValueError("max_attempts: must be 1 or more")
+    if timeout is not None and timeout <= timedelta(0):
+        raise ValueError("timeout: must be more than 0 seconds, or None")
+    if not 1 <= len(queue) <= 50:
+        raise ValueError("queue: must have 1 to 50 characters")
+
     def register(function: Callable[P, R]) -> Task[P, R]:
         made = Task(
             name=name or f"{function.__module__}.{function.__qualname__}",

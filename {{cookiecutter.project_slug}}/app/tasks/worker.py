@@ -232,7 +232,16 @@ class Worker:
                     if mine[id_] in self._running:
                         log.error("lost the lease of a job that still ran", job_id=str(id_))
                         mine[id_].cancel()
-            await asyncio.sleep(min(pause, self.lease / 3).total_seconds())
+            seconds = min(pause, self.lease / 3).total_seconds()
+            due = asyncio.get_running_loop().time() + seconds
+            await asyncio.sleep(seconds)
+            late = asyncio.get_running_loop().time() - due
+            if late > self.lease.total_seconds() / 2:
+                log.error(
+                    "the event loop stood still, and jobs may have gone to other workers meanwhile:"
+                    " what blocks belongs in a plain def",
+                    seconds=round(late, 1),
+                )
 
 
 async def run_now(ids: Collection[UUID] | None = None) -> int:

@@ -7,6 +7,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 
 from app.database import is_away
 from app.errors import AppError
@@ -42,7 +43,10 @@ async def _answer(request: Request, error: Exception) -> Response:
         case HTTPException():
             detail = error.detail if isinstance(error.detail, str) else None
             problem = Problem.of_status(error.status_code, detail)
-            return error_response(request, problem, dict(error.headers or {}))
+            headers = dict(error.headers or {})
+            if error.status_code == 405:
+                headers["Allow"] = ", ".join(sorted(_methods(request))) or headers.get("Allow", "")
+            return error_response(request, problem, headers)
         case RequestValidationError():
             return error_response(request, _invalid_request(error))
         case OperationalError() | TimeoutError() if is_away(error):
@@ -56,6 +60,15 @@ async def _answer(request: Request, error: Exception) -> Response:
     response = error_response(request, Problem.of_status(500))
     add_security_headers(response.headers, request.scope["path"])
     return response
+
+
+def _methods(request: Request) -> set[str]:
+    """What can be done at this path; Starlette names the methods of the first route alone."""
+    found: set[str] = set()
+    for route in request.app.router.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return found | ({"HEAD"} if "GET" in found else set())
 
 
 def error_response(
@@ -101,7 +114,7 @@ _WORDS = {
     405: ("That does not work here", "This page can't be used in that way."),
     413: ("That is too much at once", "Please send less."),
     415: ("We can't read that", "Please send it in another format."),
-    422: ("Something is missing", "Please go back and check what you filled in."),
+    422: ("Something is not right", "Please go back and check what you filled in."),
     429: ("Slow down a little", "There were too many attempts. Please try again in a while."),
     500: ("Something went wrong", "It is our fault, not yours. Please try again in a moment."),
     503: ("Back in a moment", "The service is not available right now."),

@@ -90,7 +90,8 @@ def explain(error: Mapping[str, Any] | ErrorDetails) -> str:
         case "model_attributes_type" | "dict_type" | "model_type":
             return "Send a JSON object, with the header Content-Type: application/json."
         case "value_error" if "reason" in context:  # email-validator's own words
-            return f"This does not look like an e-mail address. {context['reason']}"
+            reason = str(context["reason"]).replace("email", "e-mail")
+            return f"This does not look like an e-mail address. {reason}"
     text = str(error["msg"]).removeprefix("Value error, ").replace("Input should", "This should", 1)
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 

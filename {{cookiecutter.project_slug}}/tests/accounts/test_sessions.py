@@ -32,6 +32,8 @@ async def test_the_devices_that_are_signed_in_are_listed(client: AsyncClient, us
 
     assert {(s["user_agent"], s["current"]) for s in listed} == {("Firefox", True), ("curl", False)}
     assert not any("token" in name for s in listed for name in s)
+    for one in listed:
+        assert (await client.get(f"{SESSIONS}/{one['id']}")).json() == one
 
 
 async def test_the_database_keeps_only_a_hash_of_a_session_token(
@@ -74,7 +76,9 @@ async def test_the_devices_of_others_are_neither_seen_nor_ended(
     await log_in(client)
 
     assert len((await client.get(SESSIONS)).json()) == 1
-    assert (await client.delete(f"{SESSIONS}/{foreign['id']}")).status_code == 404
+    for method in ("GET", "DELETE"):
+        answer = await client.request(method, f"{SESSIONS}/{foreign['id']}")
+        assert answer.status_code == 404
     await client.delete(SESSIONS)
     assert (await client.get(ME, headers=others)).status_code == 200
 

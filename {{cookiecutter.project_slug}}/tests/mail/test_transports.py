@@ -53,6 +53,8 @@ def test_mail_url_chooses_the_transport(url: str, transport: Transport) -> None:
         ("memory:///x", "nothing may follow"),
         ("file://relative/folder", "absolute"),
         ("file:///", "absolute"),
+        ("file:relative", "absolute"),
+        ("smtps://host:0", "a number from 1 to 65535"),
         ("smtp://", "host"),
         ("smtp://u:hunter2@", "host"),
         ("smtp://h:port", "port"),

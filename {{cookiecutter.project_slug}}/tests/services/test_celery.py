@@ -196,6 +196,57 @@ async def test_a_child_that_is_told_to_end_hands_its_job_to_the_next(
     assert (await read(job)).attempts == 1
 
 
+async def test_a_child_whose_loop_has_ended_gives_way_to_another(
+    celery: Callable[..., Command], session: AsyncSession, tmp_path: Path
+) -> None:
+    from tests.services.celery_app import ending_the_loop
+
+    celery("worker", "--pool", "prefork", "--concurrency", "1")
+    await ending_the_loop.enqueue(session)
+    await session.commit()
+    after = await jobs.trace.enqueue(session, str(tmp_path / "log"), "after")
+    await session.commit()
+    assert (await finished(after)).status == JobStatus.SUCCESSFUL
+
+
+@pytest.mark.parametrize("after_a_job", [False, True])
+async def test_sigterm_lets_tasks_of_ones_own_finish(
+    after_a_job: bool, celery: Callable[..., Command], session: AsyncSession, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    worker = celery("worker", "--pool", "prefork", "--concurrency", "1")
+    if after_a_job:
+        job = await jobs.trace.enqueue(session, str(tmp_path / "another"), "done")
+        await session.commit()
+        await finished(job)
+    call = celery("call", "tests.services.celery_app.plain_and_slow", "--args", f'["{log}"]')
+    assert call.wait() == 0, call.output
+    await until(lambda: jobs.lines(log) == ["begun"])
+    assert worker.stop() == 0, worker.output
+    assert jobs.lines(log) == ["begun", "finished"]
+
+
+async def test_the_last_job_of_a_short_script_is_published(
+    over_redis: None, manage: Manage, session: AsyncSession, tmp_path: Path
+) -> None:
+    script = f"""
+import asyncio
+from app.database import Session
+from tests.tasks import jobs
+
+async def main():
+    async with Session() as session:
+        await jobs.trace.enqueue(session, {str(tmp_path / "log")!r}, "done")
+        await session.commit()
+
+asyncio.run(main())
+"""
+    assert manage.run(sys.executable, "-c", script).wait() == 0
+    manage.worker(TASKS_REPUBLISH_AFTER="600")  # its sweep would tell of the job otherwise
+    await finished((await session.exec(select(Job))).one())
+    assert jobs.lines(tmp_path / "log") == ["done"]
+
+
 async def test_a_web_server_killed_between_commit_and_message_loses_nothing(
     over_redis: None, manage: Manage, session: AsyncSession, tmp_path: Path
 ) -> None:

@@ -116,6 +116,15 @@ async def exiting() -> None:
     raise SystemExit(3)
 
 
+class Expired(BaseException):
+    """As gevent's Timeout, which no `except Exception` is to catch."""
+
+
+@task
+async def expiring() -> None:
+    raise Expired
+
+
 @task(timeout=timedelta(milliseconds=10))
 async def hanging() -> None:
     await asyncio.Event().wait()

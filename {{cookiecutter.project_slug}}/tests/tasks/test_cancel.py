@@ -1,4 +1,4 @@
-"""What becomes of a job that is cancelled while it runs."""
+"""What becomes of a job that is cancelled while it runs, and of one that is retried."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.database import engine, utcnow
 from app.tasks import Job, JobStatus, queue
 from app.tasks.models import CANCELLED
-from app.tasks.service import cancel_job, retry_job
+from app.tasks.service import cancel_job, retry_job, retry_jobs
 from app.tasks.worker import Worker
 from tests.tasks import jobs
 from tests.tasks.conftest import until, working
@@ -34,13 +34,16 @@ async def test_its_worker_stops_it(session: AsyncSession, job_of: JobOf, tmp_pat
     assert (cancelled.status, cancelled.error) == (JobStatus.FAILED, CANCELLED)
 
 
-async def test_a_retry_waits_until_its_worker_must_have_stopped(session: AsyncSession) -> None:
+@pytest.mark.parametrize("retry_all", [False, True])
+async def test_a_retry_waits_until_its_worker_must_have_stopped(
+    session: AsyncSession, *, retry_all: bool
+) -> None:
     job = await jobs.trace.enqueue(session, "x", "y")
     await session.commit()
     async with engine.begin() as connection:
         await queue.claim(connection, "still at it", 1, lease=MINUTE)
     await cancel_job(session, job.id)
-    await retry_job(session, job.id)
+    await (retry_jobs(session) if retry_all else retry_job(session, job.id))
     await session.commit()
     assert await claimed() == []
     with time_machine.travel(utcnow() + MINUTE):
@@ -57,6 +60,25 @@ async def test_a_retry_of_what_nobody_runs_is_due_at_once(
     await retry_job(session, job.id)
     await session.commit()
     assert await claimed() == [job.id]
+
+
+async def test_all_that_wait_for_another_attempt_are_made_due(session: AsyncSession) -> None:
+    late = jobs.trace.using(run_after=MINUTE)
+    waits = await late.using(queue="mail").enqueue(session, "x", "y")
+    waits_elsewhere = await late.enqueue(session, "x", "y")
+    planned = await late.using(queue="mail").enqueue(session, "x", "y")
+    failed = await jobs.trace.using(queue="mail").enqueue(session, "x", "y")
+    failed.status = JobStatus.FAILED
+    for job in (waits, waits_elsewhere, failed):
+        job.attempts = 3
+    await session.commit()
+
+    assert await retry_jobs(session, waiting=True, queue="mail") == 1
+    assert await retry_jobs(session, waiting=True, task="no_such_task") == 0
+    await session.commit()
+    assert await claimed() == [waits.id]
+    with time_machine.travel(utcnow() + MINUTE):
+        assert await claimed() == [waits_elsewhere.id, planned.id]
 
 
 async def claimed() -> list[UUID]:

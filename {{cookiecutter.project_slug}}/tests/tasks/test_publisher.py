@@ -106,6 +106,20 @@ Publisher(publish).submit([job_ref(), job_ref()])
     assert python(script, dict(os.environ)).stdout == "published\n" * 2
 
 
+def test_the_end_of_a_process_waits_for_the_imports_of_its_first_message() -> None:
+    script = """
+import time
+from app.tasks.publisher import LAST_WORDS, Publisher
+from tests.tasks.jobs import job_ref
+def publish(jobs):
+    print("published", flush=True)
+def prepare():
+    time.sleep(2 * LAST_WORDS.total_seconds())
+Publisher(publish, prepare).submit([job_ref()])
+"""
+    assert python(script, dict(os.environ)).stdout == "published\n"
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
 def test_a_fork_publishes_with_a_thread_of_its_own() -> None:
     script = """

@@ -106,7 +106,9 @@ async def test_discard_fails_at_once_with_its_reason(ran: Ran) -> None:
     )
 
 
-@pytest.mark.parametrize("task", [jobs.exiting, jobs.hanging, jobs.cancelling_itself])
+@pytest.mark.parametrize(
+    "task", [jobs.exiting, jobs.expiring, jobs.hanging, jobs.cancelling_itself]
+)
 async def test_what_would_take_the_worker_down_only_fails_the_attempt(
     ran: Ran, task: Task[Any, Any]
 ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -16,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from structlog.testing import capture_logs
 
 from app.database import Session, engine, utcnow
 from app.tasks import Job, JobStatus, engines, queue, worker
@@ -347,3 +349,14 @@ async def test_a_worker_that_crashes_ends_the_server(
     await stopped.wait()
     asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
     await started.stop()
+
+
+async def test_a_loop_that_stood_still_for_half_a_lease_is_named() -> None:
+    with capture_logs() as logs:
+
+        def is_named() -> bool:
+            time.sleep(0.05)  # blocks the loop, again and again
+            return any("stood still" in line["event"] for line in logs)
+
+        async with working(Worker(lease=timedelta(milliseconds=60))):
+            await until(is_named)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def transport(url: SplitResult) -> Folder:
-    if url.netloc or not url.path.strip("/"):
+    if url.netloc or not url.path.startswith("/") or not url.path.strip("/"):
         raise ValueError("file:// needs an absolute folder, as in file:///var/spool/mails")
     return Folder(Path(unquote(url.path)))
 

@@ -23,6 +23,8 @@ def transport(url: SplitResult) -> Smtp:
         port = url.port
     except ValueError:
         raise ValueError("the port must be a number from 1 to 65535") from None
+    if port == 0:
+        raise ValueError("the port must be a number from 1 to 65535")
     if not url.hostname:
         raise ValueError(f"{url.scheme}:// needs a host, as in {url.scheme}://mail.example.com")
     if (url.username is None) != (url.password is None):

@@ -45,6 +45,10 @@ celery_app.config_from_object(config)
 
 
 class Engine(BrokeredEngine):
+    def prepare(self) -> None:
+        _register_tasks()
+        _connection().transport  # noqa: B018 - imports it
+
     def publish(self, jobs: Sequence[JobRef]) -> None:
         if _mine.producer:
             try:
@@ -127,8 +131,6 @@ class JobTask(CeleryTask[[str], None]):
         self.name = name
 
     def run(self, job_id: str) -> None:
-        if current_process().name != "MainProcess":
-            signal.signal(signal.SIGTERM, _leave)
         try:
             loop.run_job(job_id)
         except loop.Stopping:  # for another worker
@@ -216,17 +218,46 @@ def _start_in_a_process(**_: Any) -> None:
     loop.start()
 
 
+class _Child:
+    """What a child of the prefork pool knows of its end."""
+
+    leaves = False
+    runs_your_task = False
+
+
+_child = _Child()
+
+
+@signals.task_prerun.connect
+def _prepare_to_leave(task: Any, **_: Any) -> None:
+    """In a child of the prefork pool, before each task: billiard puts its own handler (end at
+    once) in place after the start.
+    """
+    _child.runs_your_task = not isinstance(task, JobTask)
+    if current_process().name != "MainProcess" and not _child.leaves:
+        signal.signal(signal.SIGTERM, _leave)
+
+
+@signals.task_postrun.connect
+def _is_idle(**_: Any) -> None:
+    _child.runs_your_task = False
+
+
 def _leave(*_: object) -> None:
     """At SIGTERM in a child of the prefork pool: finish or hand back, tell the parent, then end.
 
-    A second one, as when the signal goes to the whole group, changes nothing. It is set up by
-    the first job, because billiard puts its own handler (end at once) in place after the start.
+    A second one, as when the signal goes to the whole group, changes nothing.
     """
+    _child.leaves = True
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     loop.stop(at_end=_end)
 
 
 def _end() -> None:
+    """A task of your own, which knows nothing of leases, has as long as a job."""
+    deadline = time.monotonic() + settings.shutdown_timeout.total_seconds()
+    while _child.runs_your_task and time.monotonic() < deadline:
+        time.sleep(0.1)
     time.sleep(1)  # the main thread tells its parent that the job is settled
     os._exit(0)
 
