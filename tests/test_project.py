@@ -111,13 +111,25 @@ def address() -> str:
         return f"127.0.0.1:{free.getsockname()[1]}"
 
 
-@pytest.fixture
-def running(synced: Path, project_env: Env, address: str, tmp_path: Path) -> Iterator[Path]:
-    """`make run` at that address, in a process group that is ended afterwards; its log."""
+@pytest.fixture(params=["make run", "fastapi dev"])
+def running(
+    request: pytest.FixtureRequest,
+    synced: Path,
+    project_env: Env,
+    uv: str,
+    address: str,
+    tmp_path: Path,
+) -> Iterator[Path]:
+    """The server at that address, in a process group that is ended afterwards; its log."""
     log = tmp_path / "log"
+    port = f"--port={address.rpartition(':')[2]}"
+    commands = {
+        "make run": ["make", "run", f"ARGS={port}"],
+        "fastapi dev": [uv, "run", "fastapi", "dev", port],
+    }
     with log.open("w") as output:
         process = subprocess.Popen(
-            ["make", "run", f"ARGS=--port {address.rpartition(':')[2]}"],
+            commands[request.param],
             cwd=synced,
             env=project_env,
             stdin=subprocess.DEVNULL,
@@ -136,7 +148,7 @@ def running(synced: Path, project_env: Env, address: str, tmp_path: Path) -> Ite
             process.wait()
 
 
-def test_make_run_serves_pages_and_health(running: Path, address: str) -> None:
+def test_a_development_server_serves_pages_and_health(running: Path, address: str) -> None:
     assert _get(f"http://{address}/healthz", running)
     assert b"My Project" in _get(f"http://{address}/", running)
     assert b"<title>" in _get(f"http://{address}/dev/mailbox", running)
