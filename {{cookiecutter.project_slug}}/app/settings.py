@@ -48,14 +48,14 @@ def _scheme_in(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _has_host(url: str) -> str:
+def _has_port(url: str) -> str:
+    """Libraries would tell of a wrong one much later, and in a traceback."""
     try:
-        parts = urlsplit(url)
-        found = parts.hostname and (parts.port or 1)
+        _ = urlsplit(url).port
     except ValueError:
-        found = None
-    if not found:
-        raise ValueError("needs a host, and no port above 65535 (%-encode @ : / # ? in a password)")
+        raise ValueError(
+            "the port must be a number up to 65535 (%-encode @ : / # ? in a password)"
+        ) from None
     return url
 
 
@@ -82,7 +82,7 @@ class Settings(BaseSettings):
         StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
         AfterValidator(_one_line),
     ] = "My app"
-    base_url: Annotated[str, _scheme_in("http", "https"), AfterValidator(_has_host)] = (
+    base_url: Annotated[str, _scheme_in("http", "https"), AfterValidator(_has_port)] = (
         "http://127.0.0.1:8000"
     )
     secret_key: Annotated[SecretStr, Field(min_length=32)]
@@ -95,7 +95,7 @@ class Settings(BaseSettings):
 
     tasks_engine: Literal["inprocess", "immediate", "celery", "dramatiq", "rq"] = "inprocess"
     broker_url: (
-        Annotated[str, _scheme_in("redis", "rediss", "amqp", "amqps"), AfterValidator(_has_host)]
+        Annotated[str, _scheme_in("redis", "rediss", "amqp", "amqps"), AfterValidator(_has_port)]
         | None
     ) = None
     tasks_concurrency: Annotated[int, Field(ge=1, le=1000)] = 10
@@ -126,8 +126,8 @@ class Settings(BaseSettings):
     @field_validator("base_url")
     @classmethod
     def _without_trailing_slash(cls, url: str) -> str:
-        if {"?", "#"} & set(url):
-            raise ValueError("must have no ? and no #: paths are put behind it")
+        if not urlsplit(url).hostname or {"?", "#"} & set(url):
+            raise ValueError("must have a host, and no ? or #: paths are put behind it")
         return url.rstrip("/")
 
     @field_validator("database_url")

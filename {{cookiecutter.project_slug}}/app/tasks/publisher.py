@@ -99,7 +99,8 @@ class Publisher:
             self._prepare()
         except Exception:  # it will be raised again, and told, by the first message
             log.debug("could not prepare to publish", exc_info=True)
-        self._prepared.set()
+        finally:
+            self._prepared.set()
         while True:
             jobs = self._take()
             try:

@@ -7,7 +7,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Match, Route
+from starlette.routing import Match, Mount
 
 from app.database import is_away
 from app.errors import AppError
@@ -45,7 +45,7 @@ async def _answer(request: Request, error: Exception) -> Response:
             problem = Problem.of_status(error.status_code, detail)
             headers = dict(error.headers or {})
             if error.status_code == 405:
-                headers["Allow"] = ", ".join(sorted(_methods(request))) or headers.get("Allow", "")
+                headers["Allow"] = ", ".join(_methods(request)) or headers.get("Allow", "")
             return error_response(request, problem, headers)
         case RequestValidationError():
             return error_response(request, _invalid_request(error))
@@ -62,13 +62,16 @@ async def _answer(request: Request, error: Exception) -> Response:
     return response
 
 
-def _methods(request: Request) -> set[str]:
+def _methods(request: Request) -> list[str]:
     """What can be done at this path; Starlette names the methods of the first route alone."""
-    found: set[str] = set()
-    for route in request.app.router.routes:
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
-            found |= route.methods or set()
-    return found | ({"HEAD"} if "GET" in found else set())
+    routes = [route for route in request.app.router.routes if not isinstance(route, Mount)]
+
+    def is_one(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in routes)
+
+    found = [method for method in ("DELETE", "GET", "PATCH", "POST", "PUT") if is_one(method)]
+    return sorted([*found, "HEAD"]) if "GET" in found else found  # see middleware.HeadIsGet
 
 
 def error_response(

@@ -114,6 +114,13 @@ async def test_a_wrong_method_says_which_are_right(web: httpx2.AsyncClient) -> N
     assert response.headers["allow"] == "GET, HEAD, POST"
 
 
+async def test_of_several_routers_the_methods_are_named_as_well(client: httpx2.AsyncClient) -> None:
+    account = await client.put("/api/v1/users/me")
+    assert account.headers["allow"] == "DELETE, GET, HEAD, PATCH"
+    assert (await client.put("/login")).headers["allow"] == "GET, HEAD, POST"
+    assert (await client.put("/static/app.css")).headers["allow"] == "GET, HEAD"
+
+
 async def test_a_401_says_how_to_sign_in(web: httpx2.AsyncClient) -> None:
     response = await web.get("/api/secret")
 
