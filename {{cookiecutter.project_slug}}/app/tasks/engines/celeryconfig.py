@@ -54,8 +54,8 @@ if is_redis:
 else:
     broker_transport_options = {
         "max_retries": 0,
-        # Published is what RabbitMQ says that it has: it closes connections when it restarts, and
-        # what is written to one of those goes nowhere, without an error.
+        # Published is what RabbitMQ says that it has, not what was written to a connection: should
+        # that be closed meanwhile, nobody would tell.
         "confirm_publish": True,
         # The kernel asks, too, whether the other side is alive: dead after 25 s.
         "socket_settings": {
