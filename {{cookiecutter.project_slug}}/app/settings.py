@@ -1,6 +1,7 @@
 """The settings: the only place that reads the environment and `.env`."""
 
 import os
+import unicodedata
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,6 @@ from pydantic import (
     BeforeValidator,
     Field,
     SecretStr,
-    StringConstraints,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -60,8 +60,10 @@ def _has_port(url: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    if not text.isprintable():
+    if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text):
         raise ValueError("must be one line, without control characters")
+    if not text.strip():
+        raise ValueError("must not be empty")
     return text
 
 
@@ -79,7 +81,7 @@ class Settings(BaseSettings):
     environment: Literal["development", "production", "test"] = "development"
     project_name: Annotated[
         str,
-        StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+        Field(max_length=100),
         AfterValidator(_one_line),
     ] = "My app"
     base_url: Annotated[str, _scheme_in("http", "https"), AfterValidator(_has_port)] = (

@@ -30,6 +30,7 @@ def start(folder: Path, **environment: str) -> Finished:
         ),
         ({"SECRET_KEY": SECRET, "BROKER_URL": "redis://h:abc/0"}, "BROKER_URL: the port must be"),
         ({"SECRET_KEY": SECRET, "PROJECT_NAME": "a\nb"}, "PROJECT_NAME: must be one line"),
+        ({"SECRET_KEY": SECRET, "PROJECT_NAME": "  "}, "PROJECT_NAME: must not be empty"),
         ({"SECRET_KEY": SECRET, "TASKS_ENGINE": "carrier-pigeon"}, "TASKS_ENGINE: "),
         ({"SECRET_KEY": SECRET, "TASKS_ENGINE": "celery"}, "BROKER_URL: TASKS_ENGINE=celery needs"),
         (
