@@ -15,7 +15,9 @@ import pytest
 from httpx2 import AsyncClient, ConnectError
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from typer.testing import CliRunner
 
+from app import cli
 from app.accounts.models import User
 from app.database import Session
 from app.tasks import Job, JobStatus
@@ -143,7 +145,7 @@ async def test_a_failed_job_can_be_retried_alone_or_with_all_others(session: Asy
     assert "Ready: 1." in (await manage("jobs", "retry", "--failed")).stdout
     assert "Ready: 0." in (await manage("jobs", "retry", "--waiting", "--queue", "mail")).stdout
     for arguments in ((), ("--failed", "--waiting"), (str(job.id), "--queue", "mail")):
-        assert (await manage("jobs", "retry", *arguments)).returncode == 2
+        assert CliRunner().invoke(cli.manage, ["jobs", "retry", *arguments]).exit_code == 2
 
 
 async def test_due_jobs_can_be_announced_anew(session: AsyncSession) -> None:
