@@ -15,7 +15,7 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import cached_property
 from queue import Empty, Full, Queue
-from threading import Event, Lock, Thread
+from threading import Lock, Thread
 from typing import Any
 
 from redis import Redis
@@ -36,30 +36,24 @@ BATCH = 100
 """Messages that are sent together, if as many wait: one round trip for all of them."""
 PAUSE = timedelta(seconds=1)
 """Between two tries while the broker is away."""
-LAST_WORDS = timedelta(milliseconds=500)
-"""How long the end of a process is put off for what is still unpublished, once it can publish.
-No request waits for it; a script's first message takes a fifth of that on a slow machine.
+LAST_WORDS = timedelta(milliseconds=100)
+"""How long the end of a process is put off for what is still unpublished, while the broker is
+silent. The publisher's own work does not count: a script's first message needs many imports.
 """
+LONGEST_END = timedelta(seconds=2)
+"""How long it is put off at most."""
 
 
 class Publisher:
     """Calls `publish` with the jobs that wait, in a daemon thread that starts with the first.
-
-    Before, it calls `prepare`, which may import but asks nobody: the end of a script, which has
-    just begun to publish, waits for it.
 
     `publish` may block, but must use short socket timeouts and no retries. What it raises
     stands for all that it was given. A fork starts anew: the child has its own thread, its
     own messages and must make its own connections.
     """
 
-    def __init__(
-        self,
-        publish: Callable[[Sequence[JobRef]], None],
-        prepare: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, publish: Callable[[Sequence[JobRef]], None]) -> None:
         self._publish = publish
-        self._prepare = prepare
         self._away = False
         self._start_anew()
         os.register_at_fork(after_in_child=self._start_anew)
@@ -69,7 +63,6 @@ class Publisher:
         self._lock = Lock()
         self._jobs: Queue[JobRef] = Queue(ROOM)
         self._thread: Thread | None = None
-        self._prepared = Event()
 
     def submit(self, jobs: Sequence[JobRef]) -> None:
         """Have the jobs published soon; returns at once."""
@@ -88,19 +81,26 @@ class Publisher:
 
     def close(self) -> None:
         """Wait a moment for what is unpublished, unless the broker is away."""
-        if self._thread:
-            self._prepared.wait()
-        deadline = time.monotonic() + LAST_WORDS.total_seconds()
-        while self._jobs.unfinished_tasks and not self._away and time.monotonic() < deadline:
+        begun = silent_since = time.monotonic()
+        worked = self._worked()
+        while self._jobs.unfinished_tasks and not self._away:
             time.sleep(0.001)
+            now = time.monotonic()
+            if worked != (worked := self._worked()):
+                silent_since = now
+            if now - silent_since > LAST_WORDS.total_seconds():
+                break
+            if now - begun > LONGEST_END.total_seconds():
+                break
+
+    def _worked(self) -> float:
+        """CPU time of the publisher's thread, in seconds; 0 where the system does not tell."""
+        thread = self._thread
+        if hasattr(time, "pthread_getcpuclockid") and thread and thread.is_alive() and thread.ident:
+            return time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
+        return 0
 
     def _work(self) -> None:
-        try:
-            self._prepare()
-        except Exception:  # it will be raised again, and told, by the first message
-            log.debug("could not prepare to publish", exc_info=True)
-        finally:
-            self._prepared.set()
         while True:
             jobs = self._take()
             try:
@@ -146,10 +146,7 @@ class BrokeredEngine:
     brokered = True
 
     def __init__(self) -> None:
-        self._publisher = Publisher(self.publish, self.prepare)
-
-    def prepare(self) -> None:
-        """Import what `publish` needs; called once, in the publisher's thread."""
+        self._publisher = Publisher(self.publish)
 
     def publish(self, jobs: Sequence[JobRef]) -> None:
         """Send a message for each; called in the publisher's thread."""

@@ -45,10 +45,6 @@ celery_app.config_from_object(config)
 
 
 class Engine(BrokeredEngine):
-    def prepare(self) -> None:
-        _register_tasks()
-        _connection().transport  # noqa: B018 - imports it
-
     def publish(self, jobs: Sequence[JobRef]) -> None:
         if _mine.producer:
             try:
