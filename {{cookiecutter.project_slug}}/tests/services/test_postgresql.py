@@ -1,5 +1,7 @@
 """What the application says while PostgreSQL is away, and what it makes of an odd one."""
 
+import signal
+
 import httpx2
 import psycopg
 import pytest
@@ -26,7 +28,7 @@ async def test_requests_are_put_off_while_it_restarts(
         back = await client.post("/auth/register", json=ANNA)
     assert (away.status_code, away.headers["retry-after"]) == (503, "5")
     assert back.status_code == 202
-    assert web.stop() is not None
+    assert web.stop() == -signal.SIGTERM
 
 
 def test_texts_survive_a_database_that_knows_no_encoding(
