@@ -15,11 +15,11 @@ from collections.abc import Iterator
 import uvloop
 from sqlmodel import col, func, select
 
-from app.database import Session, engine
-from app.logging import configure_logging
-from app.mail.models import MailLog
-from app.settings import settings
-from app.tasks import Job, engines, task
+from kit.database import Session, engine
+from kit.logging import configure_logging
+from kit.mail.models import MailLog
+from kit.settings import settings
+from kit.tasks import Job, engines, task
 
 WARM_UP = 100
 CLIENTS = 10
@@ -40,7 +40,7 @@ async def clock() -> float:
 
 
 async def throughput(jobs: int) -> dict[str, float]:
-    from app.tasks.engines.celery import celery_app
+    from kit.tasks.adapters.celery import celery_app
 
     while len(await asyncio.to_thread(celery_app.control.ping, timeout=1)) < WORKERS:
         pass

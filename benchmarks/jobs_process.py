@@ -14,10 +14,10 @@ import uvloop
 from sqlalchemy import delete, func, insert, text
 from sqlmodel import col, select
 
-from app.database import Session, engine
-from app.logging import configure_logging
-from app.tasks import Job, JobStatus, engines, task
-from app.tasks.worker import Worker
+from kit.database import Session, engine
+from kit.logging import configure_logging
+from kit.tasks import Job, JobStatus, engines, task
+from kit.tasks.worker.worker import Worker
 
 BATCH = 500
 ROUNDS = 3

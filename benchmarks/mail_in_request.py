@@ -9,12 +9,12 @@ from fastapi import FastAPI
 from app.accounts import tokens
 from app.accounts.emails import WelcomeEmail, verification_link
 from app.accounts.models import User
-from app.accounts.password_policy import check_password
-from app.accounts.passwords import hash_password
+from kit.passwords import check_password
+from kit.passwords.hashing import hash_password
 from app.accounts.schemas import Message, Register
 from app.accounts.tokens import Purpose
-from app.database import SessionDep
-from app.mail import send
+from kit.database import SessionDep
+from kit.mail import send
 
 app = FastAPI()
 

@@ -20,12 +20,12 @@ from fastapi_mail import ConnectionConfig, FastMail, MessageSchema, MessageType
 from pydantic import NameEmail, SecretStr
 
 from app.accounts.emails import WelcomeEmail, verification_link
-from app.discovery import folders
-from app.logging import configure_logging
-from app.mail.message import compose
-from app.mail.rendering import render
-from app.mail.transports import transport_for
-from app.settings import settings
+from kit.discovery import folders
+from kit.logging import configure_logging
+from kit.mail.message import compose
+from kit.mail.rendering import render
+from kit.mail.transports import transport_for
+from kit.settings import settings
 
 AT_A_TIME = 10
 ROUNDS = 3

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import aiosmtplib
 import uvloop
 
-from app.logging import configure_logging
-from app.mail.message import Message, compose
-from app.mail.transports.smtp import Smtp, transport
+from kit.logging import configure_logging
+from kit.mail.message import Message, compose
+from kit.mail.transports.smtp import Smtp, transport
 from mail_process import AT_A_TIME, ROUNDS, Send, send_all, welcome
 
 

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-MANAGE = (sys.executable, "-m", "app.cli")
+MANAGE = (sys.executable, "-m", "kit.cli")
 READY_WITHIN = 30
 STOPPED_WITHIN = 30
 

@@ -24,20 +24,11 @@ def remove_caches() -> None:
 
 
 def keep_one_engine() -> None:
-    """Remove the files and dependencies of the engines that were not chosen."""
+    """Keep the chosen engine in `pyproject.toml`. The adapters of all of them are in kit."""
     chosen = ANSWERS["task_engine"]
-    engines = {"celery", "dramatiq", "rq"}
-    unwanted = [
-        pattern.format(engine)
-        for engine in engines - {chosen}
-        for pattern in ("app/tasks/engines/{}*.py", "tests/services/*{}*.py")
-    ]
-    if chosen not in engines:
-        unwanted += ["app/tasks/loop.py", "app/tasks/publisher.py"]
-        unwanted += ["tests/tasks/test_loop.py", "tests/tasks/test_publisher.py"]
-        unwanted += ["tests/services/contract.py"]
-    for path in [path for pattern in unwanted for path in Path().glob(pattern)]:
-        path.unlink()
+    unwanted = {"app/celery.py": "celery"}
+    for path in (path for path, engine in unwanted.items() if engine != chosen):
+        Path(path).unlink()
     pyproject = Path("pyproject.toml")
     lines = pyproject.read_text(encoding="utf-8").splitlines(keepends=True)
     marked = [(line, re.search(r"  # task_engine = (\w+)(: )?", line)) for line in lines]

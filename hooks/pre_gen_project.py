@@ -15,7 +15,7 @@ ANSWERS = json.loads({{cookiecutter | tojson | string | tojson}})  # type: ignor
 
 OLDEST_PYTHON = (3, 11)
 
-OWN_FOLDERS = {"app", "deploy", "docs", "migrations", "tests", "var"}
+OWN_FOLDERS = {"app", "deploy", "docs", "kit", "migrations", "tests", "var"}
 
 # uv can't resolve a project that is named like one of its dependencies, however deep that is.
 # tests/test_project.py compares this list with a fresh lock, and prints the new one.

@@ -1,7 +1,15 @@
-"""The application."""
+"""The application. What every such application needs is in `kit/`, which `app` builds on."""
 
-import gc
+from importlib.util import find_spec
 
-# By default Python looks for garbage in cycles after every 700 new objects, of which an import
-# alone makes hundreds of thousands, and none is garbage. A server makes little more of it.
-gc.set_threshold(20_000, 20, 20)
+if find_spec("kit") is None or find_spec("kit.settings") is None:
+    raise SystemExit(
+        "kit is missing: restore the folder kit/ (git checkout kit), then run `uv sync`."
+    )
+
+
+def manage() -> None:
+    """Run the command `manage`."""
+    from kit.cli import main
+
+    main()

@@ -121,7 +121,7 @@ async def manage(*arguments: str, stdin: str = "", **environment: str) -> Finish
 
 def manage_code(*arguments: str) -> str:
     """For `running`."""
-    return f"import sys; sys.argv = {['manage', *arguments]}; from app.cli import main; main()"
+    return f"import sys; sys.argv = {['manage', *arguments]}; from kit.cli import main; main()"
 
 
 def _run(code: str, environment: dict[str, str], streams: Path, folder: Path) -> None:

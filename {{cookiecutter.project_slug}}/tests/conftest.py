@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _prepare_settings() -> None:
-    """Set the environment that `app.settings` reads once, when it is first imported.
+    """Set the environment that `kit.settings` reads once, when it is first imported.
 
     That may be in a conftest further down, before pytest has parsed its options. The processes
     of pytest-xdist do not see the options; they inherit the environment.
@@ -125,11 +125,10 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session", autouse=True)
 async def database(anyio_backend: str) -> AsyncIterator[None]:
     """The schema, made by the migrations. Async and of the session: all tests share one loop."""
+    from kit.database import engine
+    from kit.migrations import migrate
     from sqlalchemy import inspect
     from sqlmodel import SQLModel
-
-    from app.database import engine
-    from app.migrations import migrate
 
     migrate()
     async with engine.connect() as connection:
@@ -145,11 +144,10 @@ async def database(anyio_backend: str) -> AsyncIterator[None]:
 async def clean(database: None) -> AsyncIterator[None]:
     """Each test begins with empty tables."""
     yield
+    from kit.database import engine
+    from kit.mail.log import written
     from sqlalchemy import select
     from sqlmodel import SQLModel
-
-    from app.database import engine
-    from app.mail.log import written
 
     await written()
     tables = SQLModel.metadata.sorted_tables
@@ -162,7 +160,7 @@ async def clean(database: None) -> AsyncIterator[None]:
 @pytest.fixture
 async def session() -> "AsyncIterator[AsyncSession]":
     """A database session of the test's own."""
-    from app.database import Session
+    from kit.database import Session
 
     async with Session() as session:
         yield session
@@ -198,6 +196,6 @@ def mailbox() -> "Iterator[Mailbox]":
 @pytest.fixture
 def run_jobs() -> Callable[[], Awaitable[int]]:
     """Runs the jobs that are due now (time-machine moves now), and returns how many they were."""
-    from app.tasks.worker import run_now
+    from kit.tasks.worker.worker import run_now
 
     return run_now

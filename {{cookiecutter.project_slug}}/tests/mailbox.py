@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from app.mail.message import Message, recipient
-from app.mail.reading import Letter
-from app.mail.transports.memory import outbox
+from kit.dev.reading import Letter
+from kit.mail.message import Message, recipient
+from kit.mail.transports.memory import outbox
 
 
 class HasEmail(Protocol):

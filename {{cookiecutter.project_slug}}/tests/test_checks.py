@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from kit.cli import checks
+from kit.cli.checks import deployment_problems
+from kit.settings import Settings
+from kit.tasks import schedule
 
-from app import checks
-from app.checks import deployment_problems
-from app.settings import Settings
-from app.tasks import schedule
 from tests.tasks.jobs import tick
 
 SAFE = {

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 from httpx2 import AsyncClient, ConnectError
+from kit import cli
+from kit.database import Session
+from kit.tasks import Job, JobStatus
+from kit.tasks.tasks import prune_finished_jobs
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from typer.testing import CliRunner
 
-from app import cli
 from app.accounts.models import User
-from app.database import Session
-from app.tasks import Job, JobStatus
-from app.tasks.tasks import prune_finished_jobs
 from tests.commands import Running, manage, manage_code, python, running
 from tests.mailbox import Mailbox
 from tests.tasks.conftest import embedded, until
@@ -47,11 +47,12 @@ COMMANDS = [
 SHOW_HELP = f"""
 import sys
 from typer.testing import CliRunner
-from app.cli import manage
+from kit.cli import load_commands, manage
+load_commands()
 for command in {COMMANDS}:
     result = CliRunner().invoke(manage, [command, "--help"])
     assert result.exit_code == 0 and "Usage:" in result.output, result.output
-    assert "app.settings" not in sys.modules, command
+    assert "kit.settings" not in sys.modules, command
 """
 
 
@@ -223,13 +224,13 @@ async def test_sendtestemail_says_what_went_wrong() -> None:
 
 async def test_the_shell_awaits_and_knows_the_models(session: AsyncSession) -> None:
     await failed_job(session)
-    code = "print(len((await session.exec(select(Job))).all()), User.__name__)"
+    code = "print(len((await db.exec(select(Job))).all()), User.__name__)"
     assert (await manage("shell", "-c", code)).stdout == "1 User\n"
     assert "1 User" in (await manage("shell", stdin=f"{code}\n")).stdout
 
 
 async def test_a_command_of_the_shell_that_fails_says_why_with_exit_code_1() -> None:
-    forgotten = "prune_finished_jobs.enqueue(session)"
+    forgotten = "prune_finished_jobs.enqueue(db)"
     process = await manage("shell", "-c", f"{forgotten}; raise KeyError('lost')")
     assert process.returncode == 1
     assert "'Task.enqueue' was never awaited" in process.stderr
@@ -270,14 +271,15 @@ async def test_nothing_serves_on_tables_that_are_behind(tmp_path: Path) -> None:
         process = await manage(command, DATABASE_URL=f"sqlite:///{tmp_path}/empty.db")
         assert process.returncode == 1
         assert process.stderr.splitlines()[-1] == (
-            "The database is not at the newest migration; run `manage migrate` first."
+            "The database is not at the newest migration of app and kit; "
+            "run `manage migrate` first."
         )
 
 
 async def test_migrate_says_that_a_revision_is_unknown() -> None:
     process = await manage("migrate", "nonsense")
     assert process.returncode == 1
-    assert "migrate: Can't locate revision" in process.stderr
+    assert "migrate: app: Can't locate revision" in process.stderr
 
 
 async def test_makemigrations_writes_nothing_when_nothing_changed() -> None:
@@ -319,7 +321,7 @@ async def test_a_worker_has_connections_for_all_the_jobs_it_is_told_to_run_at_on
 import atexit
 
 def tell():
-    from app.database import engine
+    from kit.database import engine
     print(engine.pool.size())
 
 atexit.register(tell)

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from httpx2 import AsyncClient
+from kit import logging as app_logging
+from kit.logging import _renderers, redact
+from kit.settings import settings
+from kit.tasks import Job
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app import logging as app_logging
-from app.logging import _renderers, redact
 from app.main import app
-from app.settings import settings
-from app.tasks import Job
 
 REGISTRATION = {"email": "ann@example.com", "password": "a-Rather-l0ng-phrase"}
 

@@ -1,29 +1,37 @@
+import pytest
 from alembic import command
+from kit.database import engine
+from kit.migrations import HISTORIES, History, applied, heads, migrate
 from sqlalchemy import inspect
 from sqlalchemy.engine import Connection
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.database import engine
-from app.migrations import applied, config, heads, migrate
+VERSION_TABLES = {history.version_table for history in HISTORIES}
 
 
-def test_models_and_migrations_agree() -> None:
-    command.check(config())
+def tables(connection: Connection) -> set[str]:
+    return set(inspect(connection).get_table_names())
 
 
-async def test_migrations_go_down_and_up_again(session: AsyncSession) -> None:
-    def tables(connection: Connection) -> set[str]:
-        return set(inspect(connection).get_table_names())
+@pytest.mark.parametrize("history", HISTORIES, ids=lambda history: history.name)
+def test_models_and_migrations_agree(history: History) -> None:
+    command.check(history.config())
 
+
+@pytest.mark.parametrize("history", HISTORIES, ids=lambda history: history.name)
+async def test_migrations_go_down_and_up_again(session: AsyncSession, history: History) -> None:
+    own = {table for table in SQLModel.metadata.tables if history.owns(table)}
     await session.close()
-    migrate("base")
+
+    undone = migrate("base", history)
     async with engine.connect() as connection:
-        assert await connection.run_sync(tables) == {"alembic_version"}
-    migrate()
+        left = await connection.run_sync(tables)
+    done = migrate()
+
+    assert left == {*SQLModel.metadata.tables, *VERSION_TABLES} - own
+    assert all(line.startswith(f"{history.name}: undid ") for line in undone)
+    assert [line.replace("applied", "undid") for line in done] == undone[::-1]
     async with engine.connect() as connection:
-        assert await connection.run_sync(tables) == {
-            "alembic_version",
-            *SQLModel.metadata.tables,
-        }
+        assert await connection.run_sync(tables) == {*SQLModel.metadata.tables, *VERSION_TABLES}
     assert await applied(session) == heads()

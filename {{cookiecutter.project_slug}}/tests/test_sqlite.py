@@ -6,12 +6,11 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from kit.database.sessions import create_engine
+from kit.settings import settings
 from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
-
-from app.database import create_engine
-from app.settings import settings
 
 INSERT = text("INSERT INTO numbers VALUES (:number)")
 

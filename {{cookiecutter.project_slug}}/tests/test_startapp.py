@@ -7,12 +7,11 @@ import ast
 from pathlib import Path
 
 import pytest
+from kit.cli import manage
+from kit.startapp.clashes import refuse_clashes
+from kit.startapp.names import BadName, Names
+from kit.startapp.writing import render, write_slice
 from typer.testing import CliRunner
-
-from app.cli import manage
-from app.startapp.clashes import refuse_clashes
-from app.startapp.names import BadName, Names
-from app.startapp.writing import render, write_slice
 
 
 @pytest.mark.parametrize(

@@ -6,27 +6,26 @@ over. Each of these tells the owner by e-mail, for it may have been somebody els
 
 from typing import Any
 
+from kit import ratelimit
+from kit.database import utcnow
+from kit.passwords import WeakPassword, check_password, hash_password, verify_password
 from pydantic import SecretStr
 from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app import ratelimit
 from app.accounts import limits, sessions, tokens
 from app.accounts.errors import (
     EmailTaken,
     InvalidToken,
     LastSuperuser,
     UnchangedEmail,
-    WeakPassword,
     WrongPassword,
 )
-from app.accounts.models import LoginSession, User
-from app.accounts.password_policy import check_password
-from app.accounts.passwords import hash_password, verify_password
+from app.accounts.models import User
 from app.accounts.schemas import ChangeEmail, ChangePassword, ConfirmPassword
-from app.accounts.sessions import ClientInfo, SignedIn
+from app.accounts.sessions import ClientInfo, CurrentLogin, NewLogin
 from app.accounts.tasks import (
     send_account_deleted_email,
     send_email_change_link,
@@ -36,40 +35,39 @@ from app.accounts.tasks import (
     send_password_changed_email,
 )
 from app.accounts.tokens import Purpose
-from app.database import utcnow
 
 
 async def change_password(
-    session: AsyncSession,
-    user: User,
-    current: LoginSession,
+    db: AsyncSession,
+    current: CurrentLogin,
     data: ChangePassword,
     client: ClientInfo,
-) -> SignedIn | None:
+) -> NewLogin | None:
     """Set another password, and end all that the old one opened but the current session.
 
     A browser's gets another token, to be handed over, for people change passwords when they
     fear that somebody has copied something. A program keeps its own.
     Raises WeakPassword, WrongPassword or TooManyAttempts.
     """
+    user, login = current
     password = data.new_password.get_secret_value()
     try:
         check_password(password, email=user.email, full_name=user.full_name)
     except WeakPassword as weak:
         raise WeakPassword(weak.detail, field="new_password") from None
-    await _confirm(session, user, data.current_password, client)
+    await _confirm(db, user, data.current_password, client)
     password_hash = await hash_password(password)
-    await _update(session, user, password_hash=password_hash, pending_email=None)
-    await tokens.delete_all(session, user)
-    await sessions.end_all(session, user, but=current)
-    await send_password_changed_email.enqueue(session, user_id=user.id)
-    if tokens.digest(client.cookie or "") != current.token_hash:
+    await _update(db, user, password_hash=password_hash, pending_email=None)
+    await tokens.delete_all(db, user)
+    await sessions.end_all(db, user, but=login)
+    await send_password_changed_email.enqueue(db, user.id)
+    if tokens.digest(client.cookie or "") != login.token_hash:
         return None
-    return await sessions.renew_token(session, user, current)
+    return await sessions.renew_token(db, user, login)
 
 
 async def request_email_change(
-    session: AsyncSession, user: User, data: ChangeEmail, client: ClientInfo
+    db: AsyncSession, user: User, data: ChangeEmail, client: ClientInfo
 ) -> None:
     """Mail a link to the new address, and a notice to the old one.
 
@@ -79,39 +77,39 @@ async def request_email_change(
     """
     if data.email == user.email:
         raise UnchangedEmail
-    await _confirm(session, user, data.current_password, client)
+    await _confirm(db, user, data.current_password, client)
     await ratelimit.check(limits.EMAIL_CHANGES_OF_ONE_ACCOUNT, str(user.id))
-    await _update(session, user, pending_email=data.email)
+    await _update(db, user, pending_email=data.email)
     if await ratelimit.allows(limits.EMAIL_CHANGE_EMAILS, data.email):
-        await send_email_change_link.enqueue(session, user_id=user.id)
-    await send_email_change_notice.enqueue(session, user_id=user.id)
+        await send_email_change_link.enqueue(db, user.id)
+    await send_email_change_notice.enqueue(db, user.id)
 
 
-async def confirm_email(session: AsyncSession, token: str) -> str:
+async def confirm_email(db: AsyncSession, token: str) -> str:
     """Make the address that the token was sent to the account's own, and return it.
 
     Raises InvalidToken, or EmailTaken if somebody else got the address meanwhile, in this very
     moment even. All links to the old address end; the sessions stay, for whoever began them
     knew the password.
     """
-    proof = await tokens.consume(session, token, Purpose.CHANGE_EMAIL)
-    user = await session.get(User, proof.user_id, populate_existing=True)  # it is locked now
+    proof = await tokens.consume(db, token, Purpose.CHANGE_EMAIL)
+    user = await db.get(User, proof.user_id, populate_existing=True)  # it is locked now
     if user is None or not user.is_active or user.pending_email != proof.sent_to:
         raise InvalidToken
     old = user.email
     changes = {"email": proof.sent_to, "pending_email": None, "verified_at": utcnow()}
     try:  # no flush: one that fails would expire all that the session has loaded
-        await session.exec(update(User).where(col(User.id) == user.id).values(changes))
+        await db.exec(update(User).where(col(User.id) == user.id).values(changes))
     except IntegrityError:
         raise EmailTaken from None
-    await tokens.delete_all(session, user)
-    await send_email_changed_notice.enqueue(session, email=old)
-    await send_email_changed_email.enqueue(session, user_id=user.id)
+    await tokens.delete_all(db, user)
+    await send_email_changed_notice.enqueue(db, old)
+    await send_email_changed_email.enqueue(db, user.id)
     return proof.sent_to
 
 
 async def delete_account(
-    session: AsyncSession, user: User, data: ConfirmPassword, client: ClientInfo
+    db: AsyncSession, user: User, data: ConfirmPassword, client: ClientInfo
 ) -> None:
     """Delete the account and all that refers to it.
 
@@ -121,33 +119,31 @@ async def delete_account(
     Jobs that wait find nobody and end. The farewell takes its address along, for by then
     there is no row that knows it.
     """
-    await _confirm(session, user, data.current_password, client)
+    await _confirm(db, user, data.current_password, client)
     superusers = select(col(User.id)).where(col(User.is_superuser), col(User.is_active))
     if user.is_superuser:  # lock them all, always in one order
-        await session.exec(superusers.order_by(col(User.id)).with_for_update())
-    deleted = await session.exec(delete(User).where(*_as_confirmed(user)))
+        await db.exec(superusers.order_by(col(User.id)).with_for_update())
+    deleted = await db.exec(delete(User).where(*_as_confirmed(user)))
     if not deleted.rowcount:
         raise WrongPassword
-    if user.is_superuser and not (await session.exec(superusers)).first():
+    if user.is_superuser and not (await db.exec(superusers)).first():
         raise LastSuperuser
-    await send_account_deleted_email.enqueue(session, email=user.email)
+    await send_account_deleted_email.enqueue(db, user.email)
 
 
-async def _confirm(
-    session: AsyncSession, user: User, password: SecretStr, client: ClientInfo
-) -> None:
+async def _confirm(db: AsyncSession, user: User, password: SecretStr, client: ClientInfo) -> None:
     """Raises WrongPassword, or TooManyAttempts: a guess here is one less at the sign-in."""
     await limits.check_sign_in(client.ip, user.email)
-    await session.close()  # as in `service.register`
+    await db.close()  # as in `service._create`
     fits, _ = await verify_password(password.get_secret_value(), user.password_hash)
     if not fits:
         raise WrongPassword
 
 
-async def _update(session: AsyncSession, user: User, **values: Any) -> None:
+async def _update(db: AsyncSession, user: User, **values: Any) -> None:
     """Change columns of the user; raises WrongPassword if the password was changed meanwhile."""
     statement = update(User).where(*_as_confirmed(user)).values(**values)
-    changed = await session.exec(statement.execution_options(synchronize_session=False))
+    changed = await db.exec(statement.execution_options(synchronize_session=False))
     if not changed.rowcount:
         raise WrongPassword
 

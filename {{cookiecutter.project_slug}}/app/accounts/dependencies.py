@@ -1,31 +1,25 @@
-"""What routes and pages ask for: who is there, where from, and whether it is too often.
+"""What routes and pages ask for: who is signed in, and where the request comes from.
 
 All are `async def`, also those that wait for nothing: FastAPI runs a `def` in a thread.
 """
 
 from contextlib import suppress
-from datetime import timedelta
 from typing import Annotated
 from urllib.parse import quote, urlsplit
+from uuid import UUID
 
 from fastapi import Depends, HTTPException, Request, Response
 from fastapi.security import OAuth2PasswordBearer
+from kit.database import SessionDep
 
-from app import ratelimit
 from app.accounts import sessions
-from app.accounts.errors import NotSignedIn
-from app.accounts.models import LoginSession, User
-from app.accounts.sessions import LONGEST_LIFETIME, ClientInfo, SignedIn
-from app.database import SessionDep
-from app.ratelimit import Limit
+from app.accounts.errors import NotAllowed, NotSignedIn
+from app.accounts.models import User
+from app.accounts.sessions import LONGEST_LIFETIME, ClientInfo, CurrentLogin, NewLogin
 from app.settings import settings
 
 # The prefix makes browsers refuse it from a subdomain, without TLS, or for one path only.
 SESSION_COOKIE = "__Host-session" if settings.is_production else "session"
-
-# A class or an office registers from behind one address; each one costs us a hash and an e-mail.
-REGISTRATIONS_FROM_ONE_CLIENT = Limit("register-client", 300, per=timedelta(hours=1))
-EMAIL_REQUESTS_FROM_ONE_CLIENT = Limit("email-request-client", 30, per=timedelta(hours=1))
 
 _bearer = OAuth2PasswordBearer(tokenUrl="/api/v1/auth/token", auto_error=False)
 
@@ -51,34 +45,36 @@ ClientInfoDep = Annotated[ClientInfo, Depends(get_client_info)]
 SessionToken = Annotated[str | None, Depends(get_session_token)]
 
 
-async def get_login(session: SessionDep, token: SessionToken) -> tuple[User, LoginSession] | None:
-    return await sessions.find(session, token) if token else None
+async def get_optional_login(db: SessionDep, token: SessionToken) -> CurrentLogin | None:
+    """Return who is signed in, and by which device; None for everybody else."""
+    return await sessions.find(db, token) if token else None
 
 
-Login = Annotated[tuple[User, LoginSession] | None, Depends(get_login)]
+OptionalLoginDep = Annotated[CurrentLogin | None, Depends(get_optional_login)]
 
 
-async def get_optional_user(login: Login) -> User | None:
-    return login[0] if login else None
-
-
-async def get_current_user(login: Login) -> User:
-    """Whoever is signed in; raises NotSignedIn."""
-    if login is None:
+async def get_current_login(current: OptionalLoginDep) -> CurrentLogin:
+    """Return who is signed in, and by which device; raise NotSignedIn for everybody else."""
+    if current is None:
         raise NotSignedIn
-    return login[0]
+    return current
 
 
-async def get_current_session(login: Login) -> LoginSession:
-    """The session that the request belongs to; raises NotSignedIn."""
-    if login is None:
-        raise NotSignedIn
-    return login[1]
+CurrentLoginDep = Annotated[CurrentLogin, Depends(get_current_login)]
+
+
+async def get_optional_user(current: OptionalLoginDep) -> User | None:
+    """Return the user who is signed in, if any."""
+    return current.user if current else None
+
+
+async def get_current_user(current: CurrentLoginDep) -> User:
+    """Return the user who is signed in; raise NotSignedIn for everybody else."""
+    return current.user
 
 
 OptionalUser = Annotated[User | None, Depends(get_optional_user)]
 CurrentUser = Annotated[User, Depends(get_current_user)]
-CurrentSession = Annotated[LoginSession, Depends(get_current_session)]
 
 
 async def signed_in_user(request: Request, user: OptionalUser) -> User:
@@ -104,21 +100,29 @@ def _page(request: Request) -> str:
 SignedInUser = Annotated[User, Depends(signed_in_user)]
 
 
-async def limit_registrations(client: ClientInfoDep) -> None:
-    """Raises TooManyAttempts."""
-    await ratelimit.check(REGISTRATIONS_FROM_ONE_CLIENT, ratelimit.network(client.ip))
+async def superuser(user: SignedInUser) -> User:
+    """Return the user, if they may do everything. Others are refused, or sign in first.
+
+    Raises NotAllowed.
+    """
+    if not user.is_superuser:
+        raise NotAllowed
+    return user
 
 
-async def limit_email_requests(client: ClientInfoDep) -> None:
-    """Raises TooManyAttempts."""
-    await ratelimit.check(EMAIL_REQUESTS_FROM_ONE_CLIENT, ratelimit.network(client.ip))
+async def current_user_id(user: CurrentUser) -> UUID:
+    """Return the id of the user who asks; raises NotSignedIn."""
+    return user.id
 
 
-def set_session_cookie(response: Response, signed_in: SignedIn) -> None:
+Superuser = Annotated[User, Depends(superuser)]
+
+
+def set_session_cookie(response: Response, new: NewLogin) -> None:
     """Give the browser its token. The database says when it ends; the cookie lasts longer."""
     response.set_cookie(
         SESSION_COOKIE,
-        signed_in.token,
+        new.token,
         max_age=int(LONGEST_LIFETIME.total_seconds()),
         path="/",
         secure=settings.is_production,

@@ -3,9 +3,10 @@
 from datetime import timedelta
 from typing import Self
 
+from kit.mail import Email
+from kit.settings import settings
+
 from app.accounts.tokens import LIFETIMES, Purpose
-from app.mail import Email
-from app.settings import settings
 
 VERIFICATION_DAYS = LIFETIMES[Purpose.VERIFY_EMAIL].days
 RESET_MINUTES = LIFETIMES[Purpose.RESET_PASSWORD] // timedelta(minutes=1)

@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from app.errors import AppError
-from app.ratelimit import TooManyAttempts
+from kit.errors import AppError
+from kit.ratelimit import TooManyAttempts
 
 __all__ = [
     "AccountError",
@@ -12,10 +12,10 @@ __all__ = [
     "InvalidToken",
     "LastSuperuser",
     "NoSuchSession",
+    "NotAllowed",
     "NotSignedIn",
     "TooManyAttempts",
     "UnchangedEmail",
-    "WeakPassword",
     "WrongPassword",
 ]
 
@@ -51,6 +51,16 @@ class NotSignedIn(AccountError):
         super().__init__("Please sign in.", headers={"WWW-Authenticate": "Bearer"})
 
 
+class NotAllowed(AccountError):
+    """Only superusers (`manage createsuperuser`) see /admin. That it exists is no secret."""
+
+    status: ClassVar[int] = 403
+    title: ClassVar[str] = "For administrators only"
+
+    def __init__(self) -> None:
+        super().__init__("Your account has no access to this page.")
+
+
 class InvalidToken(AccountError):
     """A link that was used, has expired, or never was one: the answer does not tell which."""
 
@@ -59,17 +69,6 @@ class InvalidToken(AccountError):
 
     def __init__(self) -> None:
         super().__init__("This link has expired or was used before. Please ask for a new one.")
-
-
-class WeakPassword(AccountError):
-    """A password that a guesser would try early."""
-
-    status: ClassVar[int] = 422
-    title: ClassVar[str] = "Password too easy to guess"
-
-    def __init__(self, message: str, field: str = "password") -> None:
-        super().__init__(message)
-        self.errors = [{"field": field, "message": message}]
 
 
 class WrongPassword(AccountError):

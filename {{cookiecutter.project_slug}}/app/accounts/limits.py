@@ -2,9 +2,12 @@
 
 from datetime import timedelta
 
-from app import ratelimit
-from app.ratelimit import Limit
+from kit import ratelimit
+from kit.ratelimit import Limit
 
+# A class or an office registers from behind one address. Each registration costs a hash and a mail.
+REGISTRATIONS_FROM_ONE_CLIENT = Limit("register-client", 300, per=timedelta(hours=1))
+EMAIL_REQUESTS_FROM_ONE_CLIENT = Limit("email-request-client", 30, per=timedelta(hours=1))
 # A common password tried on many accounts, and what its hashes cost us. An office is one client.
 SIGN_INS_FROM_ONE_CLIENT = Limit("sign-in-client", 300, per=timedelta(hours=1))
 # A person mistypes a few times; a guesser is left with 720 tries a day, and with less than a
@@ -22,6 +25,16 @@ RESET_PASSWORD_EMAILS = Limit("reset-password-email", 5, per=timedelta(hours=1))
 EMAIL_CHANGE_EMAILS = Limit("email-change-email", 5, per=timedelta(hours=1))
 # An account can have strangers' mailboxes written to; its owner is told when that is enough.
 EMAIL_CHANGES_OF_ONE_ACCOUNT = Limit("email-change-account", 5, per=timedelta(hours=1))
+
+
+async def check_registration(ip: str) -> None:
+    """Count one registration from this address; raises TooManyAttempts."""
+    await ratelimit.check(REGISTRATIONS_FROM_ONE_CLIENT, ratelimit.network(ip))
+
+
+async def check_email_request(ip: str) -> None:
+    """Count one request of a link from this address; raises TooManyAttempts."""
+    await ratelimit.check(EMAIL_REQUESTS_FROM_ONE_CLIENT, ratelimit.network(ip))
 
 
 async def check_sign_in(ip: str, email: str) -> None:

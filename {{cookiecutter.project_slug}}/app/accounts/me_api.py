@@ -3,21 +3,22 @@
 from uuid import UUID
 
 from fastapi import APIRouter, Response
+from kit.database import SessionDep
+from kit.web import Responses
 
 from app.accounts import changes, service, sessions
 from app.accounts.api import (
     NOT_SIGNED_IN,
     TOO_MANY,
-    Responses,
 )
 from app.accounts.dependencies import (
     ClientInfoDep,
-    CurrentSession,
+    CurrentLoginDep,
     CurrentUser,
     clear_session_cookie,
     set_session_cookie,
 )
-from app.accounts.models import User
+from app.accounts.models import LoginSession, User
 from app.accounts.schemas import (
     ChangeEmail,
     ChangePassword,
@@ -27,7 +28,7 @@ from app.accounts.schemas import (
     UpdateAccount,
     UserPublic,
 )
-from app.database import SessionDep
+from app.accounts.sessions import CurrentLogin
 
 WRONG_PASSWORD: Responses = {403: {"description": "This is not the account's password"}}
 LAST_SUPERUSER: Responses = {409: {"description": "The only administrator stays"}}
@@ -43,78 +44,74 @@ async def read_account(user: CurrentUser) -> User:
 
 
 @router.patch("", response_model=UserPublic)
-async def update_account(session: SessionDep, user: CurrentUser, data: UpdateAccount) -> User:
+async def update_account(db: SessionDep, user: CurrentUser, data: UpdateAccount) -> User:
     """Change the name."""
-    return await service.update_account(session, user, data)
+    return await service.update_account(db, user, data)
 
 
 @router.delete("", status_code=204, responses=WRONG_PASSWORD | LAST_SUPERUSER | TOO_MANY)
 async def delete_account(
-    session: SessionDep,
+    db: SessionDep,
     user: CurrentUser,
     data: ConfirmPassword,
     client: ClientInfoDep,
     response: Response,
 ) -> None:
     """Delete the account, for good and at once; the password is asked for in the body."""
-    await changes.delete_account(session, user, data, client)
+    await changes.delete_account(db, user, data, client)
     clear_session_cookie(response)
 
 
 @router.post("/password", responses=WRONG_PASSWORD | TOO_MANY)
 async def change_password(
-    session: SessionDep,
-    user: CurrentUser,
-    current: CurrentSession,
+    db: SessionDep,
+    current: CurrentLoginDep,
     data: ChangePassword,
     client: ClientInfoDep,
     response: Response,
 ) -> Message:
     """Set another password. All other devices are signed out; a session cookie is renewed."""
-    if renewed := await changes.change_password(session, user, current, data, client):
+    if renewed := await changes.change_password(db, current, data, client):
         set_session_cookie(response, renewed)
     return Message(detail="Your password is changed, and your other devices are signed out.")
 
 
 @router.post("/email", status_code=202, responses=WRONG_PASSWORD | TOO_MANY)
 async def change_email(
-    session: SessionDep, user: CurrentUser, data: ChangeEmail, client: ClientInfoDep
+    db: SessionDep, user: CurrentUser, data: ChangeEmail, client: ClientInfoDep
 ) -> Message:
     """Ask for another address, which counts once its link is followed. The answer does not
     tell whether it has an account already.
     """
-    await changes.request_email_change(session, user, data, client)
+    await changes.request_email_change(db, user, data, client)
     return Message(detail="Please look into the mailbox of the new address: we have written to it.")
 
 
 @router.get("/sessions")
-async def list_sessions(
-    session: SessionDep, user: CurrentUser, current: CurrentSession
-) -> list[SessionPublic]:
+async def list_sessions(db: SessionDep, current: CurrentLoginDep) -> list[SessionPublic]:
     """The devices that are signed in."""
-    return [
-        SessionPublic(**found.model_dump(), current=found.id == current.id)
-        for found in await sessions.list_of(session, user)
-    ]
+    found = await sessions.list_of(db, current.user)
+    return [_public(login, current) for login in found]
 
 
 @router.delete("/sessions", status_code=204)
-async def end_all_sessions(session: SessionDep, user: CurrentUser, response: Response) -> None:
+async def end_all_sessions(db: SessionDep, user: CurrentUser, response: Response) -> None:
     """Sign out everywhere, here as well."""
-    await sessions.end_all(session, user)
+    await sessions.end_all(db, user)
     clear_session_cookie(response)
 
 
 @router.get("/sessions/{session_id}", responses=NO_SUCH_SESSION)
-async def read_session(
-    session: SessionDep, user: CurrentUser, current: CurrentSession, session_id: UUID
-) -> SessionPublic:
+async def read_session(db: SessionDep, current: CurrentLoginDep, session_id: UUID) -> SessionPublic:
     """One device that is signed in."""
-    found = await sessions.get(session, user, session_id)
-    return SessionPublic(**found.model_dump(), current=found.id == current.id)
+    return _public(await sessions.get(db, current.user, session_id), current)
 
 
 @router.delete("/sessions/{session_id}", status_code=204, responses=NO_SUCH_SESSION)
-async def end_session(session: SessionDep, user: CurrentUser, session_id: UUID) -> None:
+async def end_session(db: SessionDep, user: CurrentUser, session_id: UUID) -> None:
     """Sign out one device."""
-    await sessions.end_one(session, user, session_id)
+    await sessions.end_one(db, user, session_id)
+
+
+def _public(login: LoginSession, current: CurrentLogin) -> SessionPublic:
+    return SessionPublic(**login.model_dump(), current=login.id == current.login.id)

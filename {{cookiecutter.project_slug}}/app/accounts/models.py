@@ -3,9 +3,8 @@
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from kit.database import utcnow
 from sqlmodel import Field, SQLModel
-
-from app.database import utcnow
 
 
 class User(SQLModel, table=True):

@@ -3,6 +3,9 @@
 import re
 
 from fastapi import APIRouter, Request
+from kit.database import SessionDep
+from kit.errors import AppError
+from kit.web import Form, flash, form_page, page, parse_form, see_other
 from starlette.responses import Response
 
 from app.accounts import service, sign_in
@@ -10,10 +13,7 @@ from app.accounts.dependencies import (
     SESSION_COOKIE,
     ClientInfoDep,
     OptionalUser,
-    SignedInUser,
     clear_session_cookie,
-    limit_email_requests,
-    limit_registrations,
     set_session_cookie,
 )
 from app.accounts.errors import InvalidToken
@@ -21,15 +21,9 @@ from app.accounts.password_pages import DEAD_LINK
 from app.accounts.schemas import (
     EmailOnly,
     FirstSignIn,
-    Login,
     Register,
+    SignIn,
 )
-from app.database import SessionDep
-from app.web.flash import flash
-from app.web.forms import Form, form_page, parse_form, refusal_shown_in, see_other
-from app.web.rendering import page
-
-__all__ = ["SignedInUser", "local_path", "router"]
 
 router = APIRouter(include_in_schema=False)
 
@@ -42,13 +36,14 @@ async def show_register(request: Request, user: OptionalUser) -> Response:
 
 
 @router.post("/register")
-async def register(request: Request, session: SessionDep, client: ClientInfoDep) -> Response:
+async def register(request: Request, db: SessionDep, client: ClientInfoDep) -> Response:
     form = await parse_form(request, Register)
     if form.data:
-        async with refusal_shown_in(form, session):
-            await limit_registrations(client)
-            await service.register(session, form.data)
+        try:
+            await service.register(db, form.data, client)
             return _check_inbox(form.data.email)
+        except AppError as error:
+            await form.refuse(error, db)
     return form_page(request, "accounts/register.html", form)
 
 
@@ -64,15 +59,17 @@ async def show_verify_email(request: Request, token: str = "") -> Response:
 
 
 @router.post("/verify-email")
-async def verify_email(request: Request, session: SessionDep, client: ClientInfoDep) -> Response:
+async def verify_email(request: Request, db: SessionDep, client: ClientInfoDep) -> Response:
     form = await parse_form(request, FirstSignIn)
     if form.data:
-        async with refusal_shown_in(form, session):
-            signed_in = await sign_in.verify_and_sign_in(session, form.data, client)
+        try:
+            new = await sign_in.verify_and_sign_in(db, form.data, client)
             response = see_other("/account")
-            set_session_cookie(response, signed_in)
+            set_session_cookie(response, new)
             flash(response, "Your address is confirmed. Welcome!")
             return response
+        except AppError as error:
+            await form.refuse(error, db)
     if "token" in form.errors or isinstance(form.refusal, InvalidToken):
         return _resend_page(request, Form[EmailOnly](refusal=InvalidToken()))
     token = (await request.form())["token"]
@@ -85,15 +82,14 @@ async def show_resend_verification(request: Request) -> Response:
 
 
 @router.post("/resend-verification")
-async def resend_verification(
-    request: Request, session: SessionDep, client: ClientInfoDep
-) -> Response:
+async def resend_verification(request: Request, db: SessionDep, client: ClientInfoDep) -> Response:
     form = await parse_form(request, EmailOnly)
     if form.data:
-        async with refusal_shown_in(form, session):
-            await limit_email_requests(client)
-            await service.resend_verification(session, form.data.email)
+        try:
+            await service.resend_verification(db, form.data.email, client)
             return _check_inbox(form.data.email)
+        except AppError as error:
+            await form.refuse(error, db)
     return _resend_page(request, form)
 
 
@@ -101,27 +97,29 @@ async def resend_verification(
 async def show_login(request: Request, user: OptionalUser, next: str = "") -> Response:
     if user:
         return see_other(local_path(next))
-    return form_page(request, "accounts/login.html", Form[Login]())
+    return form_page(request, "accounts/login.html", Form[SignIn]())
 
 
 @router.post("/login")
 async def login(
-    request: Request, session: SessionDep, client: ClientInfoDep, next: str = ""
+    request: Request, db: SessionDep, client: ClientInfoDep, next: str = ""
 ) -> Response:
-    form = await parse_form(request, Login)
+    form = await parse_form(request, SignIn)
     if form.data:
-        async with refusal_shown_in(form, session):
-            signed_in = await sign_in.sign_in(session, form.data, client)
+        try:
+            new = await sign_in.sign_in(db, form.data, client)
             response = see_other(local_path(next))
-            set_session_cookie(response, signed_in)
+            set_session_cookie(response, new)
             return response
+        except AppError as error:
+            await form.refuse(error, db)
     return form_page(request, "accounts/login.html", form)
 
 
 @router.post("/logout")
-async def logout(request: Request, session: SessionDep) -> Response:
+async def logout(request: Request, db: SessionDep) -> Response:
     if token := request.cookies.get(SESSION_COOKIE):
-        await sign_in.sign_out(session, token)
+        await sign_in.sign_out(db, token)
     response = see_other("/")
     clear_session_cookie(response)
     flash(response, "You are signed out. See you soon.", "info")

@@ -1,17 +1,16 @@
 """The pages for whoever has forgotten their password, or wants another one."""
 
 from fastapi import APIRouter, Request
+from kit.database import SessionDep
+from kit.errors import AppError
+from kit.web import Form, flash, form_page, page, parse_form, see_other
 from starlette.responses import Response
 
 from app.accounts import service
-from app.accounts.dependencies import ClientInfoDep, OptionalUser, limit_email_requests
+from app.accounts.dependencies import ClientInfoDep, OptionalUser
 from app.accounts.errors import InvalidToken
 from app.accounts.models import User
 from app.accounts.schemas import EmailOnly, ResetPassword
-from app.database import SessionDep
-from app.web.flash import flash
-from app.web.forms import Form, form_page, parse_form, refusal_shown_in, see_other
-from app.web.rendering import page
 
 router = APIRouter(include_in_schema=False)
 
@@ -25,13 +24,14 @@ async def show_forgot_password(request: Request, user: OptionalUser) -> Response
 
 
 @router.post("/forgot-password")
-async def forgot_password(request: Request, session: SessionDep, client: ClientInfoDep) -> Response:
+async def forgot_password(request: Request, db: SessionDep, client: ClientInfoDep) -> Response:
     form = await parse_form(request, EmailOnly)
     if form.data:
-        async with refusal_shown_in(form, session):
-            await limit_email_requests(client)
-            await service.request_password_reset(session, form.data.email)
+        try:
+            await service.request_password_reset(db, form.data.email, client)
             return see_other("/forgot-password/done")
+        except AppError as error:
+            await form.refuse(error, db)
     return _forgot_page(request, form)
 
 
@@ -47,15 +47,17 @@ async def show_reset_password(request: Request, token: str = "") -> Response:
 
 
 @router.post("/reset-password")
-async def reset_password(request: Request, session: SessionDep) -> Response:
+async def reset_password(request: Request, db: SessionDep) -> Response:
     form = await parse_form(request, ResetPassword)
     if form.data:
-        async with refusal_shown_in(form, session):
+        try:
             password = form.data.password.get_secret_value()
-            await service.reset_password(session, form.data.token, password)
+            await service.reset_password(db, form.data.token, password)
             response = see_other("/login")
             flash(response, "Your new password is set. Sign in with it.")
             return response
+        except AppError as error:
+            await form.refuse(error, db)
     if "token" in form.errors or isinstance(form.refusal, InvalidToken):
         return _forgot_page(request, Form[EmailOnly](refusal=InvalidToken()))
     token = (await request.form())["token"]

@@ -8,8 +8,10 @@ cookie and the bearer token of an API client are the same thing in another envel
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
+from kit.database import utcnow
 from sqlalchemy import and_, delete, or_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -17,7 +19,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.accounts.errors import NoSuchSession
 from app.accounts.models import LoginSession, User
 from app.accounts.tokens import digest, generate
-from app.database import utcnow
 
 IDLE_LIFETIME = timedelta(days=14)
 """Whoever comes back within two weeks stays signed in; a forgotten library computer does not."""
@@ -37,8 +38,15 @@ class ClientInfo:
     """The session that this browser has had so far."""
 
 
+class CurrentLogin(NamedTuple):
+    """Who is signed in, and by which device."""
+
+    user: User
+    login: LoginSession
+
+
 @dataclass(frozen=True)
-class SignedIn:
+class NewLogin:
     """A session that has just begun. Its token is nowhere else: hand it over now."""
 
     token: str
@@ -46,14 +54,14 @@ class SignedIn:
     user: User
 
 
-async def start(session: AsyncSession, user: User, client: ClientInfo) -> SignedIn:
+async def start(db: AsyncSession, user: User, client: ClientInfo) -> NewLogin:
     """Sign a device in. The browser's session so far ends, and so do the user's stale ones.
 
     A token that somebody planted in the browser before is worth nothing afterwards.
     """
     stale = and_(col(LoginSession.user_id) == user.id, col(LoginSession.expires_at) <= utcnow())
     replaced = col(LoginSession.token_hash) == digest(client.cookie or "")
-    await session.exec(delete(LoginSession).where(or_(stale, replaced)))
+    await db.exec(delete(LoginSession).where(or_(stale, replaced)))
     token = generate()
     login = LoginSession(
         user_id=user.id,
@@ -62,11 +70,11 @@ async def start(session: AsyncSession, user: User, client: ClientInfo) -> Signed
         ip=client.ip,
         expires_at=utcnow() + IDLE_LIFETIME,
     )
-    session.add(login)
-    return SignedIn(token, login.expires_at, user)
+    db.add(login)
+    return NewLogin(token, login.expires_at, user)
 
 
-async def find(session: AsyncSession, token: str) -> tuple[User, LoginSession] | None:
+async def find(db: AsyncSession, token: str) -> CurrentLogin | None:
     """Whose session this is, unless it has ended or its user is no longer active.
 
     Being used prolongs it.
@@ -80,65 +88,65 @@ async def find(session: AsyncSession, token: str) -> tuple[User, LoginSession] |
             col(User.is_active).is_(True),
         )
     )
-    found = (await session.exec(statement)).first()
+    found = (await db.exec(statement)).first()
     if found is None:
         return None
     user, login = found
     if login.last_seen_at < utcnow() - TOUCH_EVERY:
-        await _touch(session, login)
-    return user, login
+        await _touch(db, login)
+    return CurrentLogin(user, login)
 
 
-async def list_of(session: AsyncSession, user: User) -> Sequence[LoginSession]:
+async def list_of(db: AsyncSession, user: User) -> Sequence[LoginSession]:
     """The user's living sessions, the last used first."""
     statement = (
         select(LoginSession)
         .where(LoginSession.user_id == user.id, LoginSession.expires_at > utcnow())
         .order_by(col(LoginSession.last_seen_at).desc())
     )
-    return (await session.exec(statement)).all()
+    return (await db.exec(statement)).all()
 
 
-async def get(session: AsyncSession, user: User, session_id: UUID) -> LoginSession:
+async def get(db: AsyncSession, user: User, session_id: UUID) -> LoginSession:
     """One of the user's living sessions; raises NoSuchSession."""
-    found = await session.get(LoginSession, session_id)
+    found = await db.get(LoginSession, session_id)
     if found is None or found.user_id != user.id or found.expires_at <= utcnow():
         raise NoSuchSession
     return found
 
 
-async def end(session: AsyncSession, *tokens: str) -> None:
+async def end(db: AsyncSession, *tokens: str) -> None:
     """Sign out the devices that hold these tokens, if any do."""
     held = col(LoginSession.token_hash).in_([digest(token) for token in tokens])
-    await session.exec(delete(LoginSession).where(held))
+    await db.exec(delete(LoginSession).where(held))
 
 
-async def end_one(session: AsyncSession, user: User, session_id: UUID) -> None:
+async def end_one(db: AsyncSession, user: User, session_id: UUID) -> None:
     """Sign out one of the user's devices; raises NoSuchSession."""
     own = and_(col(LoginSession.id) == session_id, col(LoginSession.user_id) == user.id)
-    ended = await session.exec(delete(LoginSession).where(own))
+    ended = await db.exec(delete(LoginSession).where(own))
     if not ended.rowcount:
         raise NoSuchSession
 
 
-async def end_all(session: AsyncSession, user: User, *, but: LoginSession | None = None) -> None:
+async def end_all(db: AsyncSession, user: User, *, but: LoginSession | None = None) -> None:
     """Sign out every device of the user, or every other one."""
     ended = delete(LoginSession).where(col(LoginSession.user_id) == user.id)
-    await session.exec(ended.where(col(LoginSession.id) != but.id) if but else ended)
+    await db.exec(ended.where(col(LoginSession.id) != but.id) if but else ended)
 
 
-async def renew_token(session: AsyncSession, user: User, login: LoginSession) -> SignedIn:
+async def renew_token(db: AsyncSession, user: User, login: LoginSession) -> NewLogin:
     """Keep the session, with another token: a copy of the old one opens nothing any more."""
     token = generate()
     renewed = update(LoginSession).where(col(LoginSession.id) == login.id)
-    await session.exec(renewed.values(token_hash=digest(token)))
-    return SignedIn(token, login.expires_at, user)
+    await db.exec(renewed.values(token_hash=digest(token)))
+    return NewLogin(token, login.expires_at, user)
 
 
-async def _touch(session: AsyncSession, login: LoginSession) -> None:
+async def _touch(db: AsyncSession, login: LoginSession) -> None:
     """Committed at once: no other request waits for the row until this one has ended."""
     time = utcnow()
-    await session.exec(
+    await db.exec(
         update(LoginSession)
         .where(col(LoginSession.id) == login.id)
         .values(
@@ -146,9 +154,9 @@ async def _touch(session: AsyncSession, login: LoginSession) -> None:
             expires_at=min(time + IDLE_LIFETIME, login.created_at + LONGEST_LIFETIME),
         )
     )
-    await session.commit()
+    await db.commit()
 
 
-async def delete_expired(session: AsyncSession) -> None:
+async def delete_expired(db: AsyncSession) -> None:
     """Delete sessions that nobody came back to."""
-    await session.exec(delete(LoginSession).where(col(LoginSession.expires_at) <= utcnow()))
+    await db.exec(delete(LoginSession).where(col(LoginSession.expires_at) <= utcnow()))

@@ -1,5 +1,7 @@
 """Signing in and out. Like `service.py`, nothing here commits."""
 
+from kit.database import utcnow
+from kit.passwords import verify_password
 from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -7,65 +9,61 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.accounts import limits, sessions, tokens
 from app.accounts.errors import InvalidCredentials, WrongPassword
 from app.accounts.models import User
-from app.accounts.passwords import verify_password
-from app.accounts.schemas import FirstSignIn, Login
-from app.accounts.sessions import ClientInfo, SignedIn
+from app.accounts.schemas import FirstSignIn, SignIn
+from app.accounts.sessions import ClientInfo, NewLogin
 from app.accounts.tokens import Purpose
-from app.database import utcnow
 
 
-async def sign_in(session: AsyncSession, data: Login, client: ClientInfo) -> SignedIn:
+async def sign_in(db: AsyncSession, data: SignIn, client: ClientInfo) -> NewLogin:
     """Begin a session; raises InvalidCredentials or TooManyAttempts."""
     await limits.check_sign_in(client.ip, data.email)
-    user = await _authenticate(session, data)
-    return await sessions.start(session, user, client)
+    user = await _authenticate(db, data)
+    return await sessions.start(db, user, client)
 
 
-async def verify_and_sign_in(
-    session: AsyncSession, data: FirstSignIn, client: ClientInfo
-) -> SignedIn:
+async def verify_and_sign_in(db: AsyncSession, data: FirstSignIn, client: ClientInfo) -> NewLogin:
     """Verify an address by its link and the account's password, and begin a session.
 
     With the link alone, whoever is mailed one because a stranger registered their address
     could open the account for that stranger, who knows its password. Raises InvalidToken,
     or what leaves the link good: WrongPassword, TooManyAttempts.
     """
-    user = await tokens.owner(session, await tokens.read(session, data.token, Purpose.VERIFY_EMAIL))
+    user = await tokens.owner(db, await tokens.read(db, data.token, Purpose.VERIFY_EMAIL))
     await limits.check_sign_in(client.ip, user.email)
-    await session.close()  # as in `service.register`
+    await db.close()  # as in `service._create`
     fits, new_hash = await verify_password(data.password.get_secret_value(), user.password_hash)
     if not fits:
         raise WrongPassword("password")
-    await tokens.consume(session, data.token, Purpose.VERIFY_EMAIL)
-    await _claim(session, user, new_hash or user.password_hash)
+    await tokens.consume(db, data.token, Purpose.VERIFY_EMAIL)
+    await _claim(db, user, new_hash or user.password_hash)
     user.verified_at = user.verified_at or utcnow()
-    return await sessions.start(session, user, client)
+    return await sessions.start(db, user, client)
 
 
-async def sign_out(session: AsyncSession, *tokens: str) -> None:
+async def sign_out(db: AsyncSession, *tokens: str) -> None:
     """End the sessions of these tokens, if there are any."""
-    await sessions.end(session, *tokens)
+    await sessions.end(db, *tokens)
 
 
-async def _authenticate(session: AsyncSession, data: Login) -> User:
-    user = (await session.exec(select(User).where(User.email == data.email))).first()
-    await session.close()  # as in `service.register`
+async def _authenticate(db: AsyncSession, data: SignIn) -> User:
+    user = (await db.exec(select(User).where(User.email == data.email))).first()
+    await db.close()  # as in `service._create`
     fits, new_hash = await verify_password(
         data.password.get_secret_value(), user.password_hash if user else None
     )
     if not (user and fits and user.verified_at and user.is_active):
         raise InvalidCredentials
-    await _claim(session, user, new_hash or user.password_hash)
+    await _claim(db, user, new_hash or user.password_hash)
     return user
 
 
-async def _claim(session: AsyncSession, user: User, password_hash: str) -> None:
+async def _claim(db: AsyncSession, user: User, password_hash: str) -> None:
     """Lock the user, if the password is still the one that was verified, and renew its hash.
 
     A reset that came meanwhile is over: its password stays, and no session outlives it. One
     that comes now waits for the lock, and then ends the session that is about to begin.
     """
-    claimed = await session.exec(
+    claimed = await db.exec(
         update(User)
         .where(
             col(User.id) == user.id,
@@ -77,4 +75,4 @@ async def _claim(session: AsyncSession, user: User, password_hash: str) -> None:
     )
     if not claimed.rowcount:
         raise InvalidCredentials
-    session.add(user)
+    db.add(user)

@@ -19,13 +19,13 @@ from hashlib import sha256
 from secrets import token_urlsafe
 from uuid import UUID
 
+from kit.database import utcnow
 from sqlalchemy import ColumnElement, delete
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts.errors import InvalidToken
 from app.accounts.models import AccountToken, User
-from app.database import utcnow
 
 
 class Purpose(StrEnum):
@@ -68,11 +68,11 @@ def digest(token: str) -> str:
 
 
 async def issue(
-    session: AsyncSession, user: User, purpose: Purpose, *, sent_to: str | None = None
+    db: AsyncSession, user: User, purpose: Purpose, *, sent_to: str | None = None
 ) -> str:
     """A new token for a link to `sent_to`, else the user's address; earlier ones stay good."""
     token = generate()
-    session.add(
+    db.add(
         AccountToken(
             user_id=user.id,
             purpose=purpose,
@@ -84,15 +84,15 @@ async def issue(
     return token
 
 
-async def read(session: AsyncSession, token: str, purpose: Purpose) -> Proof:
+async def read(db: AsyncSession, token: str, purpose: Purpose) -> Proof:
     """What a token proves, without using it up; raises InvalidToken."""
-    found = (await session.exec(select(AccountToken).where(*_is_good(token, purpose)))).first()
+    found = (await db.exec(select(AccountToken).where(*_is_good(token, purpose)))).first()
     if found is None:
         raise InvalidToken
     return Proof(found.user_id, found.sent_to)
 
 
-async def consume(session: AsyncSession, token: str, purpose: Purpose) -> Proof:
+async def consume(db: AsyncSession, token: str, purpose: Purpose) -> Proof:
     """Use a token up, together with its user's others of the same purpose.
 
     Of two requests with one link exactly one wins: the other waits for the rows, and finds
@@ -100,7 +100,7 @@ async def consume(session: AsyncSession, token: str, purpose: Purpose) -> Proof:
     or two that hold a part each would wait for ever. Raises InvalidToken.
     """
     owner = select(col(AccountToken.user_id)).where(*_is_good(token, purpose)).scalar_subquery()
-    await session.exec(select(col(User.id)).where(col(User.id) == owner).with_for_update())
+    await db.exec(select(col(User.id)).where(col(User.id) == owner).with_for_update())
     used = (
         delete(AccountToken)
         .where(col(AccountToken.user_id) == owner, col(AccountToken.purpose) == purpose)
@@ -109,29 +109,29 @@ async def consume(session: AsyncSession, token: str, purpose: Purpose) -> Proof:
         )
         .execution_options(synchronize_session=False)
     )
-    for token_hash, user_id, sent_to in await session.exec(used):
+    for token_hash, user_id, sent_to in await db.exec(used):
         if token_hash == digest(token):
             return Proof(user_id, sent_to)
     raise InvalidToken
 
 
-async def owner(session: AsyncSession, proof: Proof) -> User:
+async def owner(db: AsyncSession, proof: Proof) -> User:
     """Whose token it was, if the account still has that address; raises InvalidToken."""
-    user = await session.get(User, proof.user_id)
+    user = await db.get(User, proof.user_id)
     if user is None or not user.is_active or user.email != proof.sent_to:
         raise InvalidToken
     return user
 
 
-async def delete_all(session: AsyncSession, user: User) -> None:
+async def delete_all(db: AsyncSession, user: User) -> None:
     """Make every link worthless that was ever mailed to the user."""
-    await session.exec(delete(AccountToken).where(col(AccountToken.user_id) == user.id))
+    await db.exec(delete(AccountToken).where(col(AccountToken.user_id) == user.id))
 
 
-async def delete_expired(session: AsyncSession) -> None:
+async def delete_expired(db: AsyncSession) -> None:
     """Delete what was never used in time."""
     expired = col(AccountToken.expires_at) <= utcnow()
-    await session.exec(delete(AccountToken).where(expired))
+    await db.exec(delete(AccountToken).where(expired))
 
 
 def _is_good(token: str, purpose: Purpose) -> tuple[ColumnElement[bool], ...]:

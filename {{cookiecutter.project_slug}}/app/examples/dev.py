@@ -1,13 +1,13 @@
 """Routes to try at /docs; they exist in development only."""
 
 from fastapi import APIRouter, BackgroundTasks, Response
+from kit.database import SessionDep
+from kit.logging import get_logger
+from kit.tasks import Background
 from pydantic import BaseModel, EmailStr
 
 from app.accounts.dependencies import OptionalUser
-from app.database import SessionDep
 from app.examples.tasks import write_report
-from app.logging import get_logger
-from app.tasks.background import Background
 
 log = get_logger(__name__)
 router = APIRouter(prefix="/api/v1/examples", tags=["examples"])
@@ -51,14 +51,12 @@ async def notify(email: EmailStr, background_tasks: BackgroundTasks) -> Notified
 
 
 @router.post("/reports/{name}", status_code=202)
-async def order_report(
-    name: str, session: SessionDep, user: OptionalUser, response: Response
-) -> Queued:
+async def order_report(name: str, db: SessionDep, user: OptionalUser, response: Response) -> Queued:
     """Must happen: a job, which survives a crash. Who is signed in may follow the Location.
 
     There `status` becomes `successful`, and `result` is what the task returned.
     """
     owned = write_report.using(owner=user.id if user else None)
-    job = await owned.enqueue(session, name=name)
+    job = await owned.enqueue(db, name=name)
     response.headers["Location"] = f"/api/v1/jobs/{job.id}"
     return Queued(task_id=str(job.id), status="queued")

@@ -1,7 +1,7 @@
 """A task: a function with typed arguments, run at least once after COMMIT."""
 
-from app.logging import get_logger
-from app.tasks import task
+from kit.logging import get_logger
+from kit.tasks import task
 
 log = get_logger(__name__)
 

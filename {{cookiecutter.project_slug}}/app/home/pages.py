@@ -1,10 +1,10 @@
 """The front page. Make it yours."""
 
 from fastapi import APIRouter, Request
+from kit.web import page
 from starlette.responses import HTMLResponse
 
 from app.accounts.dependencies import OptionalUser
-from app.web.rendering import page
 
 router = APIRouter(include_in_schema=False)
 

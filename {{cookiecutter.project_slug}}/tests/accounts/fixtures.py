@@ -4,11 +4,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from httpx2 import AsyncClient, Response
+from kit.database import utcnow
+from kit.passwords.hashing import hash_password
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts.models import User
-from app.accounts.passwords import hash_password
-from app.database import utcnow
 from tests.mailbox import HasEmail, Mailbox
 
 EMAIL = "ada@example.com"

@@ -4,12 +4,12 @@ import re
 
 import pytest
 from httpx2 import AsyncClient
+from kit import ratelimit
+from kit.settings import settings
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app import ratelimit
 from app.accounts.models import User
-from app.settings import settings
 from tests.accounts.fixtures import (
     EMAIL,
     NEW_EMAIL,

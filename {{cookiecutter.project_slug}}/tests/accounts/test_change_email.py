@@ -4,17 +4,18 @@ from datetime import timedelta
 import pytest
 import time_machine
 from httpx2 import AsyncClient
+from kit import ratelimit
+from kit.database import utcnow
+from kit.settings import settings
+from kit.tasks import Job
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app import ratelimit
 from app.accounts import tokens
+from app.accounts.cleanup_tasks import delete_expired
 from app.accounts.models import AccountToken, User
-from app.accounts.tasks import delete_expired, send_email_change_link, send_email_change_notice
+from app.accounts.tasks import send_email_change_link, send_email_change_notice
 from app.accounts.tokens import LIFETIMES, Purpose
-from app.database import utcnow
-from app.settings import settings
-from app.tasks import Job
 from tests.accounts.fixtures import (
     EMAIL,
     NEW_EMAIL,

@@ -2,14 +2,14 @@ import asyncio
 
 import pytest
 from httpx2 import AsyncClient
+from kit import ratelimit
+from kit.settings import settings
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app import ratelimit
 from app.accounts import tokens
 from app.accounts.models import AccountToken, LoginSession, User
 from app.accounts.tokens import Purpose
-from app.settings import settings
 from tests.accounts.fixtures import (
     EMAIL,
     NEW_PASSWORD,

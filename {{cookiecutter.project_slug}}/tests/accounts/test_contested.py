@@ -9,13 +9,13 @@ import pytest
 import time_machine
 from argon2 import PasswordHasher
 from httpx2 import AsyncClient
+from kit.database import utcnow
+from kit.passwords.hashing import verify_password
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts.models import User
-from app.accounts.passwords import verify_password
 from app.accounts.tasks import send_welcome_email
-from app.database import utcnow
 from tests.accounts.fixtures import (
     EMAIL,
     NEW_PASSWORD,

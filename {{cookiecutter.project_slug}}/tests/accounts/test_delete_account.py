@@ -3,19 +3,19 @@ from collections.abc import Iterator
 
 import pytest
 from httpx2 import AsyncClient
+from kit.database import Session
+from kit.settings import settings
+from kit.tasks import Job
 from sqlalchemy import delete
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts import tokens
-from app.accounts.dependencies import Login, get_current_user, get_optional_user
+from app.accounts.dependencies import OptionalLoginDep, get_current_user, get_optional_user
 from app.accounts.models import AccountToken, LoginSession, User
 from app.accounts.tasks import send_password_changed_email
 from app.accounts.tokens import Purpose
-from app.database import Session
 from app.main import app
-from app.settings import settings
-from app.tasks import Job
 from tests.accounts.fixtures import (
     change_email,
     confirm_email,
@@ -161,7 +161,7 @@ async def test_a_job_that_waits_for_the_deleted_writes_to_nobody(
     await delete_account(client)
     mailbox.clear()
 
-    await send_password_changed_email.enqueue(session, user_id=user.id)
+    await send_password_changed_email.enqueue(session, user.id)
     await session.commit()
 
     assert len(mailbox) == 0
@@ -171,11 +171,11 @@ async def test_a_job_that_waits_for_the_deleted_writes_to_nobody(
 def deleted_meanwhile(user: User) -> Iterator[None]:
     """Another request deletes the account after this one has looked it up."""
 
-    async def look_up(login: Login) -> User | None:
+    async def look_up(current: OptionalLoginDep) -> User | None:
         async with Session() as other:
             await other.exec(delete(User))
             await other.commit()
-        return login[0] if login else None
+        return current.user if current else None
 
     app.dependency_overrides = {get_current_user: look_up, get_optional_user: look_up}
     yield

@@ -1,6 +1,5 @@
 import pytest
-
-from app.accounts.devices import describe_device
+from kit.web.devices import describe_device
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 

@@ -8,14 +8,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from kit.ratelimit import Limit
+from kit.settings import settings
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.accounts import dependencies
+from app.accounts import limits
 from app.accounts.models import LoginSession, User
 from app.accounts.pages import local_path
-from app.ratelimit import Limit
-from app.settings import settings
 from tests.mailbox import Mailbox
 
 ADDRESS = "anna@example.com"
@@ -271,7 +271,7 @@ async def test_every_form_that_is_sent_too_often_says_when_to_try_again(
 ) -> None:
     monkeypatch.setattr(settings, "rate_limits", True)
     for limit in ("REGISTRATIONS_FROM_ONE_CLIENT", "EMAIL_REQUESTS_FROM_ONE_CLIENT"):
-        monkeypatch.setattr(dependencies, limit, Limit(f"test{path}", 1, per=timedelta(hours=1)))
+        monkeypatch.setattr(limits, limit, Limit(f"test{path}", 1, per=timedelta(hours=1)))
 
     await client.post(path, data=form)
     response = await client.post(path, data=form)

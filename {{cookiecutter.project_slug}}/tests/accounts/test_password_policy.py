@@ -1,8 +1,6 @@
 import pytest
-
-from app.accounts.errors import WeakPassword
-from app.accounts.password_policy import check_password
-from app.settings import settings
+from kit.passwords import WeakPassword, check_password
+from kit.settings import settings
 
 
 @pytest.fixture(autouse=True)

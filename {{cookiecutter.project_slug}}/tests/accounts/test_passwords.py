@@ -1,10 +1,10 @@
 import asyncio
 import time
 
+from kit.passwords import hash_password, verify_password
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from app.accounts.passwords import hash_password, verify_password
 from tests.accounts.fixtures import PASSWORD
 
 

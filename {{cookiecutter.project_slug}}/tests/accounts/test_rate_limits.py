@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from httpx2 import AsyncClient
+from kit import ratelimit
+from kit.ratelimit import Limit, TooManyAttempts, allows, check, network
+from kit.settings import settings
 
-from app import ratelimit
-from app.accounts import dependencies, limits
+from app.accounts import limits
 from app.accounts.models import User
-from app.ratelimit import Limit, TooManyAttempts, allows, check, network
-from app.settings import settings
 from tests.accounts.fixtures import EMAIL, forget_password, log_in, register
 from tests.mailbox import Mailbox
 
@@ -110,7 +110,7 @@ async def test_one_client_cannot_register_without_end(
     codes = [(await register(client, password="short")).status_code for _ in range(3)]
     assert codes == [422] * 3
 
-    monkeypatch.setattr(dependencies, "REGISTRATIONS_FROM_ONE_CLIENT", TWICE_A_MINUTE)
+    monkeypatch.setattr(limits, "REGISTRATIONS_FROM_ONE_CLIENT", TWICE_A_MINUTE)
     codes = [(await register(client)).status_code for _ in range(3)]
     assert codes == [202, 202, 429]
 
@@ -164,7 +164,7 @@ async def test_a_mailbox_is_spared_links_to_reset_a_password_too(
 async def test_one_client_cannot_ask_for_links_without_end(
     client: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dependencies, "EMAIL_REQUESTS_FROM_ONE_CLIENT", TWICE_A_MINUTE)
+    monkeypatch.setattr(limits, "EMAIL_REQUESTS_FROM_ONE_CLIENT", TWICE_A_MINUTE)
 
     emails = [f"user{n}@example.com" for n in range(3)]
     codes = [(await forget_password(client, email)).status_code for email in emails]

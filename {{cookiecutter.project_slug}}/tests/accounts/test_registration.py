@@ -4,11 +4,11 @@ from datetime import timedelta
 import pytest
 import time_machine
 from httpx2 import AsyncClient
+from kit.database import utcnow
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts.models import User
-from app.database import utcnow
 from tests.accounts.fixtures import (
     EMAIL,
     PASSWORD,

@@ -4,6 +4,8 @@ from datetime import timedelta
 import pytest
 import time_machine
 from httpx2 import AsyncClient
+from kit.database import utcnow
+from kit.tasks import Job
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -11,8 +13,6 @@ from app.accounts import service, tokens
 from app.accounts.errors import InvalidToken
 from app.accounts.models import AccountToken, LoginSession, User
 from app.accounts.tokens import LIFETIMES, Purpose
-from app.database import utcnow
-from app.tasks import Job
 from tests.accounts.fixtures import (
     EMAIL,
     NEW_PASSWORD,

@@ -3,13 +3,13 @@ from uuid import uuid4
 
 import time_machine
 from httpx2 import AsyncClient
+from kit.database import utcnow
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts import sessions
 from app.accounts.models import LoginSession, User
 from app.accounts.sessions import IDLE_LIFETIME, LONGEST_LIFETIME, ClientInfo
-from app.database import utcnow
 from tests.accounts.fixtures import get_bearer, log_in, make_user
 
 ME = "/api/v1/users/me"

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 from httpx2 import AsyncClient
+from kit.settings import settings
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlmodel import select
@@ -9,7 +10,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts import dependencies
 from app.accounts.models import LoginSession, User
-from app.settings import settings
 from tests.accounts.fixtures import EMAIL, PASSWORD, get_bearer, log_in, make_user, register
 
 ME = "/api/v1/users/me"

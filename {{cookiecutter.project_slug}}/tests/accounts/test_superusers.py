@@ -1,13 +1,13 @@
 import asyncio
 
 from httpx2 import AsyncClient
+from kit.database import Session
 from sqlalchemy import delete
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts.models import LoginSession, User
 from app.accounts.service import create_superuser
-from app.database import Session
 from tests.accounts.fixtures import (
     NEW_PASSWORD,
     PASSWORD,

@@ -4,17 +4,18 @@ from datetime import timedelta
 import pytest
 import time_machine
 from httpx2 import AsyncClient
+from kit.database import utcnow
+from kit.tasks import Discard
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts import service, sessions, tokens
+from app.accounts.cleanup_tasks import delete_expired
 from app.accounts.errors import InvalidToken
 from app.accounts.models import AccountToken, LoginSession, User
 from app.accounts.sessions import ClientInfo
-from app.accounts.tasks import delete_expired, send_verification_email, send_welcome_email
+from app.accounts.tasks import send_verification_email, send_welcome_email
 from app.accounts.tokens import LIFETIMES, Purpose
-from app.database import utcnow
-from app.tasks import Discard
 from tests.accounts.fixtures import EMAIL, log_in, mailed_token, make_user, register, verify
 from tests.mailbox import Mailbox
 
@@ -193,7 +194,7 @@ async def test_the_tokens_of_a_deleted_user_go_with_them(
 async def test_the_job_table_holds_no_token(
     client: AsyncClient, session: AsyncSession, mailbox: Mailbox
 ) -> None:
-    from app.tasks import Job
+    from kit.tasks import Job
 
     await register(client)
 

@@ -5,12 +5,12 @@ from typing import Any, Protocol
 
 import pytest
 from httpx2 import AsyncClient
+from kit.database import utcnow
+from kit.mail.models import MailLog, MailOutcome
+from kit.tasks import Job, JobStatus
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts.models import User
-from app.database import utcnow
-from app.mail.models import MailLog, MailOutcome
-from app.tasks import Job, JobStatus
 from tests.accounts.fixtures import log_in, make_user
 
 ADMIN = "root@example.com"

@@ -2,15 +2,15 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from kit.database import utcnow
+from kit.tasks import Discard, JobStatus
+from kit.tasks.schedule import schedules
+from kit.tasks.service import cancel_job
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.accounts.admin_tasks import send_failed_jobs_digest, send_failed_jobs_digests
 from app.accounts.models import User
 from app.accounts.tasks import send_password_changed_email
-from app.admin.tasks import send_failed_jobs_digest, send_failed_jobs_digests
-from app.database import utcnow
-from app.tasks import Discard, JobStatus
-from app.tasks.schedule import schedules
-from app.tasks.service import cancel_job
 from tests.accounts.fixtures import make_user
 from tests.admin.conftest import MakeJob, failed
 from tests.mailbox import Mailbox
@@ -59,7 +59,7 @@ async def test_without_failures_nothing_is_sent(
 async def test_an_account_that_was_deleted_while_an_email_to_it_waited_is_no_news(
     session: AsyncSession, admin: User, mailbox: Mailbox
 ) -> None:
-    job = await send_password_changed_email.enqueue(session, user_id=uuid4())
+    job = await send_password_changed_email.enqueue(session, uuid4())
     await session.commit()
     await session.refresh(job)
     assert (job.status, job.error) == (JobStatus.FAILED, "AccountGone: the user is gone")

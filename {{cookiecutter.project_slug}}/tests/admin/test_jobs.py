@@ -3,11 +3,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from httpx2 import AsyncClient
+from kit.admin import job_pages
+from kit.database import utcnow
+from kit.tasks import JobStatus
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.admin import job_pages
-from app.database import utcnow
-from app.tasks import JobStatus
 from tests.admin.conftest import MakeJob, failed
 
 

@@ -1,9 +1,9 @@
 import pytest
 from httpx2 import AsyncClient
+from kit.admin import mail_pages
+from kit.database import utcnow
+from kit.mail.models import MailOutcome
 
-from app.admin import mail_pages
-from app.database import utcnow
-from app.mail.models import MailOutcome
 from tests.admin.conftest import MakeJob, MakeMail
 
 

@@ -2,13 +2,13 @@ from datetime import timedelta
 
 import pytest
 from httpx2 import AsyncClient
+from kit.database import utcnow
+from kit.mail.models import MailOutcome
+from kit.settings import settings
+from kit.tasks import JobStatus
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
-from app.database import utcnow
-from app.mail.models import MailOutcome
-from app.settings import settings
-from app.tasks import JobStatus
 from tests.admin.conftest import MakeJob, MakeMail, failed
 
 INVOICE = "app.shop.tasks.send_invoice"

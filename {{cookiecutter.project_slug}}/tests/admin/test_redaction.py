@@ -1,8 +1,7 @@
 import traceback
 
 import pytest
-
-from app.admin.redaction import error_class, redacted
+from kit.tasks.redaction import error_class, redacted
 
 
 class Strange(Exception):

@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from kit.cli import manage
 from typer.main import get_command
-
-from app.cli import manage
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")

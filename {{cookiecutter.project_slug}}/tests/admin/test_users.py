@@ -5,8 +5,8 @@ from httpx2 import AsyncClient
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from app.accounts import admin as accounts_admin
 from app.accounts.models import LoginSession, User
-from app.admin import user_pages
 from tests.accounts.fixtures import get_bearer, log_in, make_user
 from tests.admin.conftest import ADMIN
 
@@ -28,7 +28,7 @@ async def test_people_are_found_by_address_and_name(
 async def test_pages_go_on_where_the_last_one_ended(
     admin_client: AsyncClient, ann: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(user_pages, "PAGE", 1)
+    monkeypatch.setattr(accounts_admin, "PAGE", 1)
     first = (await admin_client.get("/admin/users")).text
     assert f'scope="row">{ann.email}' in first
     assert 'href="/admin/users?text=&amp;after=ann%40example.com" rel="next"' in first

@@ -1,11 +1,11 @@
 from uuid import UUID
 
 from httpx2 import AsyncClient
+from kit.tasks import Job, JobStatus
 from sqlmodel.ext.asyncio.session import AsyncSession
 from structlog.testing import capture_logs
 
 from app.main import app
-from app.tasks import Job, JobStatus
 from tests.accounts.fixtures import log_in, make_user
 
 

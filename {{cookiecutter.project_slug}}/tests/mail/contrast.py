@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterator
 
 from css_inline import CSSInliner
-
-from app.mail.markup import Element, elements
+from kit.mail.markup import Element, elements
 
 AA = 4.5
 """The ratio that WCAG asks of text of ordinary size at level AA."""

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Self
 
-from app.mail import Email
-from app.mail.rendering import templates
+from kit.mail import Email
+from kit.mail.rendering import templates
 
 templates.searchpath.append(str(Path(__file__).parent / "templates"))
 

@@ -1,11 +1,11 @@
 from pathlib import Path
 
 import pytest
+from kit.mail import Attachment
+from kit.mail.attachments import LIMIT
+from kit.mail.message import Message, compose
 from pydantic import ValidationError
 
-from app.mail import Attachment
-from app.mail.attachments import LIMIT
-from app.mail.message import Message, compose
 from tests.mail.emails import NoteEmail
 from tests.mail.test_message import parse
 

@@ -1,6 +1,6 @@
+from kit.mail.models import MailLog, MailOutcome
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.mail.models import MailLog, MailOutcome
 from tests.commands import manage
 
 

@@ -1,9 +1,8 @@
 from email.message import EmailMessage
 
 import pytest
-
-from app.mail.compatibility import complaints
-from app.mail.reading import Letter
+from kit.dev.compatibility import complaints
+from kit.dev.reading import Letter
 
 PAGE = '<html lang="en" dir="ltr"><head><style>{css}</style></head><body>{body}</body></html>'
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from threading import Thread
 
 import pytest
+from kit.mail import connections
+from kit.mail.errors import PermanentMailError, TemporaryMailError
+from kit.mail.message import compose
+from kit.mail.transports import Transport, transport_for
+from kit.mail.transports.smtp import Smtp
 
-from app.mail import connections
-from app.mail.errors import PermanentMailError, TemporaryMailError
-from app.mail.message import compose
-from app.mail.transports import Transport, transport_for
-from app.mail.transports.smtp import Smtp
 from app.main import app
 from tests.mail.emails import NoteEmail
 from tests.mail.smtp_server import SmtpServer, running
@@ -204,7 +204,7 @@ async def test_a_login_that_failed_leaves_no_connection_open() -> None:
     async with listening(server := Dialogue()) as transport:
         assert isinstance(transport, Smtp)
         with pytest.raises(TemporaryMailError, match="AUTH"):
-            await send(replace(transport, username="app", password="hunter2"))
+            await send(Smtp(replace(transport.server, username="app", password="hunter2")))
         await asyncio.wait_for(server.ended.wait(), 5)
 
 

@@ -5,11 +5,11 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
+from kit.dev.mailbox import Mailbox
+from kit.dev.reading import File
+from kit.mail import send
+from kit.settings import settings
 
-from app.mail import send
-from app.mail.mailbox import Mailbox
-from app.mail.reading import File
-from app.settings import settings
 from tests.mail.emails import NoteEmail
 
 HTML = {"Accept": "text/html"}

@@ -1,7 +1,7 @@
 import pytest
+from kit.mail import Email
 from pydantic import ValidationError
 
-from app.mail import Email
 from tests.mail.emails import NoteEmail
 
 

@@ -1,12 +1,13 @@
 """Whoever adds an e-mail has these tests at once."""
 
 import pytest
+from kit.dev.compatibility import complaints
+from kit.dev.previews import preview
+from kit.dev.reading import Letter
+from kit.mail import Email
+from kit.mail.catalog import all_emails
+from kit.mail.rendering import render
 
-from app.mail import Email
-from app.mail.compatibility import complaints
-from app.mail.previews import all_emails, preview
-from app.mail.reading import Letter
-from app.mail.rendering import render
 from tests.mail.contrast import in_dark_outlook, in_the_dark, too_faint
 
 pytestmark = pytest.mark.parametrize("email", all_emails(), ids=lambda email: email.__name__)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from css_inline import CSSInliner
 from jinja2 import DictLoader, Environment
+from kit.mail import inlining
+from kit.mail.catalog import all_emails
+from kit.mail.inlining import END, START, inline
+from kit.mail.rendering import html_templates, render
 
-from app.mail import inlining
-from app.mail.inlining import END, START, inline
-from app.mail.previews import all_emails
-from app.mail.rendering import html_templates, render
 from tests.mail.emails import NoteEmail
 
 STYLE = "<style>p { margin: 0 } .loud { color: red } a[title] { color: blue }</style>"

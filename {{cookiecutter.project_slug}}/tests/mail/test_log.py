@@ -4,17 +4,17 @@ from datetime import timedelta
 import pytest
 import time_machine
 from jinja2 import UndefinedError
+from kit.database import Session, utcnow
+from kit.mail import log, send, smtp
+from kit.mail.errors import PermanentMailError, TemporaryMailError
+from kit.mail.models import MailLog, MailOutcome
+from kit.mail.tasks import KEEP, prune_old_mail_log
+from kit.settings import settings
+from kit.tasks import Job, JobStatus, task
+from kit.tasks.worker.worker import run_now
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.database import Session, utcnow
-from app.mail import log, send, smtp
-from app.mail.errors import PermanentMailError, TemporaryMailError
-from app.mail.models import MailLog, MailOutcome
-from app.mail.tasks import KEEP, prune_old_mail_log
-from app.settings import settings
-from app.tasks import Job, JobStatus, task
-from app.tasks.worker import run_now
 from tests.mail.emails import CarelessEmail, NoteEmail
 from tests.mail.smtp_server import SmtpServer, running
 

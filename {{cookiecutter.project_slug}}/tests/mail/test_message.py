@@ -6,11 +6,11 @@ from email.message import EmailMessage
 from email.policy import default
 
 import pytest
+from kit.dev.reading import Letter
+from kit.mail.emails import DeliveryTestEmail
+from kit.mail.message import Message, compose
+from kit.settings import settings
 
-from app.mail.emails import DeliveryTestEmail
-from app.mail.message import Message, compose
-from app.mail.reading import Letter
-from app.settings import settings
 from tests.mail.emails import AnswerableEmail, NoteEmail
 
 STRICT = default.clone(raise_on_defect=True)

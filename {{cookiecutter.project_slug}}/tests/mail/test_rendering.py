@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 from jinja2 import UndefinedError
+from kit.mail.catalog import all_emails
+from kit.mail.checks import problems
+from kit.mail.message import compose
+from kit.mail.rendering import Rendered, render
 
-from app.mail.checks import problems
-from app.mail.message import compose
-from app.mail.previews import all_emails
-from app.mail.rendering import Rendered, render
 from tests.mail.emails import BrokenEmail, CarelessEmail, NoteEmail
 from tests.mail.test_message import parse
 

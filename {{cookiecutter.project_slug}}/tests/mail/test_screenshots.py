@@ -3,17 +3,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from kit.cli.mail import mail
+from kit.dev.screenshots import SCHEMES, WIDTHS
 from typer.testing import CliRunner
 
-from app.cli_mail import mail
-from app.mail.screenshots import SCHEMES, WIDTHS
 from tests.commands import python
 
 FOUR = """
 import sys
 from itertools import islice
 from pathlib import Path
-from app.mail.screenshots import BrowserMissing, take
+from kit.dev.screenshots import BrowserMissing, take
 try:
     list(islice(take(Path.cwd()), 4))
 except BrowserMissing as error:

@@ -4,13 +4,13 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from kit.database import utcnow
+from kit.mail import send
+from kit.settings import settings
+from kit.tasks import JobStatus, task
+from kit.tasks.outcomes import ClaimedJob, Outcome
+from kit.tasks.worker.runner import run
 
-from app.database import utcnow
-from app.mail import send
-from app.settings import settings
-from app.tasks import JobStatus, task
-from app.tasks.attempts import ClaimedJob, Outcome
-from app.tasks.runner import run
 from tests.mail.emails import NoteEmail
 from tests.mail.smtp_server import SmtpServer, running
 from tests.mailbox import Mailbox

@@ -8,13 +8,13 @@ from email.policy import default
 
 import pytest
 from aiosmtpd.smtp import Envelope
+from kit.dev.reading import Letter
+from kit.mail import smtp
+from kit.mail.errors import PermanentMailError, TemporaryMailError
+from kit.mail.message import Message, compose
+from kit.mail.server import MailServer
+from kit.mail.transports import transport_for
 
-from app.mail import smtp
-from app.mail.errors import PermanentMailError, TemporaryMailError
-from app.mail.message import Message, compose
-from app.mail.reading import Letter
-from app.mail.transports import transport_for
-from app.mail.transports.smtp import Smtp
 from tests.commands import python
 from tests.mail.emails import NoteEmail
 from tests.mail.smtp_server import SmtpServer, running
@@ -227,13 +227,13 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(
 
 
 def test_fastapi_mail_is_imported_by_nothing_but_a_message_that_leaves() -> None:
-    code = "import sys, app.mail, app.mail.rendering; print('fastapi_mail' in sys.modules)"
+    code = "import sys, kit.mail, kit.mail.rendering; print('fastapi_mail' in sys.modules)"
     assert python(code, dict(os.environ)).stdout == "False\n"
 
 
 async def test_fastapi_mails_recorder_sees_what_was_sent() -> None:
     async with running(SmtpServer()) as server:
-        to = Smtp("127.0.0.1", server.port, "", "", "none")
+        to = MailServer("127.0.0.1", server.port, "", "", "none")
         mailer = smtp.Mailer(smtp._config(to, domain="example.com"))
         with mailer.record_messages() as recorded:
             await mailer.post(note(name="Zoë"))

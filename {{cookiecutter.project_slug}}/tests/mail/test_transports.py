@@ -2,17 +2,18 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from kit.database import Session
+from kit.mail import send, transports
+from kit.mail.log import list_mail, written
+from kit.mail.message import Message, compose
+from kit.mail.server import MailServer
+from kit.mail.transports import Transport, transport_for
+from kit.mail.transports.console import Console
+from kit.mail.transports.file import Folder
+from kit.mail.transports.memory import Memory, outbox
+from kit.mail.transports.smtp import Smtp
+from kit.settings import settings
 
-from app.database import Session
-from app.mail import send, transports
-from app.mail.log import list_mail, written
-from app.mail.message import Message, compose
-from app.mail.transports import Transport, transport_for
-from app.mail.transports.console import Console
-from app.mail.transports.file import Folder
-from app.mail.transports.memory import Memory, outbox
-from app.mail.transports.smtp import Smtp
-from app.settings import settings
 from tests.mail.emails import NoteEmail
 
 PROVIDERS = Path(__file__).parent / "providers"
@@ -28,15 +29,21 @@ def note(message_id: str = "abc@example.com", name: str = "Ann") -> Message:
         ("mailbox://", Folder(Path("var/mail"))),
         ("file:///srv/sent%20mail", Folder(Path("/srv/sent mail"))),
         ("memory://", Memory(outbox)),
-        ("smtp://localhost", Smtp("localhost", 25, "", "", "auto")),
-        ("smtp://localhost:1025", Smtp("localhost", 1025, "", "", "auto")),
-        ("smtp://mail.example.com:587", Smtp("mail.example.com", 587, "", "", "starttls")),
-        ("smtp://u:p@mail.example.com", Smtp("mail.example.com", 587, "u", "p", "starttls")),
-        ("smtp://u:p@h:2525?tls=none", Smtp("h", 2525, "u", "p", "none")),
-        ("smtp://h:25?tls=starttls", Smtp("h", 25, "", "", "starttls")),
-        ("smtp://u%40h:p%3A%2F%23@h", Smtp("h", 587, "u@h", "p:/#", "starttls")),
-        ("smtps://u:p@h", Smtp("h", 465, "u", "p", "implicit")),
-        ("smtp://[::1]:1025", Smtp("::1", 1025, "", "", "auto")),
+        ("smtp://localhost", Smtp(MailServer("localhost", 25, "", "", "auto"))),
+        ("smtp://localhost:1025", Smtp(MailServer("localhost", 1025, "", "", "auto"))),
+        (
+            "smtp://mail.example.com:587",
+            Smtp(MailServer("mail.example.com", 587, "", "", "starttls")),
+        ),
+        (
+            "smtp://u:p@mail.example.com",
+            Smtp(MailServer("mail.example.com", 587, "u", "p", "starttls")),
+        ),
+        ("smtp://u:p@h:2525?tls=none", Smtp(MailServer("h", 2525, "u", "p", "none"))),
+        ("smtp://h:25?tls=starttls", Smtp(MailServer("h", 25, "", "", "starttls"))),
+        ("smtp://u%40h:p%3A%2F%23@h", Smtp(MailServer("h", 587, "u@h", "p:/#", "starttls"))),
+        ("smtps://u:p@h", Smtp(MailServer("h", 465, "u", "p", "implicit"))),
+        ("smtp://[::1]:1025", Smtp(MailServer("::1", 1025, "", "", "auto"))),
     ],
 )
 def test_mail_url_chooses_the_transport(url: str, transport: Transport) -> None:

@@ -5,11 +5,12 @@ import sys
 import time
 from datetime import timedelta
 
+from kit.tasks import periodic, task
+from kit.tasks.adapters.celery import celery_app
+from kit.tasks.schedule import run_scheduler
+
 import tests.services.jobs
 import tests.tasks.jobs  # noqa: F401
-from app.tasks import periodic, task
-from app.tasks.engines.celery import celery_app
-from app.tasks.schedule import run_scheduler
 from tests.tasks.jobs import write
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from kit.settings import settings
+from kit.tasks import engines
 
-from app.settings import settings
-from app.tasks import engines
 from tests.services.processes import Manage
 from tests.services.servers import PostgreSQL, RabbitMQ, Redis
 from tests.services.smtp import SmtpSink

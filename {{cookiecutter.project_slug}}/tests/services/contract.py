@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from httpx2 import AsyncClient
+from kit.database import Session
+from kit.tasks import Job, JobStatus, engines
+from kit.tasks.announcements import JobRef
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.database import Session
-from app.tasks import Job, JobStatus, engines
-from app.tasks.commits import JobRef
 from tests.services.jobs import hanging_at_first
 from tests.services.processes import Manage
 from tests.services.servers import RabbitMQ, Redis

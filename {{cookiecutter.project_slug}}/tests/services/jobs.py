@@ -2,7 +2,8 @@
 
 import asyncio
 
-from app.tasks import current_job, task
+from kit.tasks import current_job, task
+
 from tests.tasks.jobs import write
 
 

@@ -136,8 +136,9 @@ class Manage:
 
 
 if __name__ == "__main__":
+    from kit.cli import main
+
     import tests.services.jobs
     import tests.tasks.jobs  # noqa: F401
-    from app.cli import main
 
     main()

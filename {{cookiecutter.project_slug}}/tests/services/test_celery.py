@@ -10,11 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 from httpx2 import AsyncClient
+from kit.database import Session
+from kit.tasks import Job, JobStatus
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.database import Session
-from app.tasks import Job, JobStatus
 from tests.services.contract import BrokeredEngine, Delivery, finished, read
 from tests.services.jobs import hanging_at_first
 from tests.services.processes import Command, Manage
@@ -30,7 +30,7 @@ CELERY = [sys.executable, "-m", "celery", "-A", "tests.services.celery_app"]
 def forget_the_app() -> None:
     """Celery's settings are read when its app is imported; the next test has another broker."""
     for name in ("celery", "celeryconfig"):
-        sys.modules.pop(f"app.tasks.engines.{name}", None)
+        sys.modules.pop(f"kit.tasks.adapters.{name}", None)
 
 
 class TestCeleryOverRedis(BrokeredEngine):
@@ -231,7 +231,7 @@ async def test_the_last_job_of_a_short_script_is_published(
 ) -> None:
     script = f"""
 import asyncio
-from app.database import Session
+from kit.database import Session
 from tests.tasks import jobs
 
 async def main():
@@ -252,8 +252,8 @@ async def test_a_web_server_killed_between_commit_and_message_loses_nothing(
 ) -> None:
     script = f"""
 import asyncio, os, signal
-from app.database import Session
-from app.tasks.publisher import Publisher
+from kit.database import Session
+from kit.tasks.broker.publisher import Publisher
 from tests.tasks import jobs
 
 Publisher.submit = lambda self, jobs: os.kill(os.getpid(), signal.SIGKILL)
@@ -371,7 +371,7 @@ async def test_readiness_tells_of_a_broker_that_is_away_and_needs_none(
 
 
 def test_celery_is_imported_only_where_it_is_the_engine() -> None:
-    script = "import sys, app.main, app.tasks.schedule; print('celery' in sys.modules)"
+    script = "import sys, app.main, kit.tasks.schedule; print('celery' in sys.modules)"
     environment = {**os.environ, "TASKS_ENGINE": "inprocess"}
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True

@@ -3,10 +3,10 @@
 import sys
 
 import pytest
+from kit.tasks import JobStatus
+from kit.tasks.tasks import prune_finished_jobs
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.tasks import JobStatus
-from app.tasks.tasks import prune_finished_jobs
 from tests.services.contract import BrokeredEngine, Delivery, finished
 from tests.services.processes import Manage
 from tests.services.servers import RabbitMQ, Redis
@@ -25,7 +25,7 @@ class TestDramatiqOnRedis(BrokeredEngine):
         self, session: AsyncSession, manage: Manage
     ) -> None:
         options = ["--processes", "1", "--threads", "2"]
-        module = "app.tasks.engines.dramatiq"
+        module = "kit.tasks.adapters.dramatiq"
         worker = manage.run(sys.executable, "-m", "dramatiq", module, *options)
         job = await prune_finished_jobs.enqueue(session)
         await session.commit()

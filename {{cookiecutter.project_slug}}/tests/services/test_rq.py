@@ -3,10 +3,10 @@
 import sys
 
 import pytest
+from kit.tasks import JobStatus
+from kit.tasks.tasks import prune_finished_jobs
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.tasks import JobStatus
-from app.tasks.tasks import prune_finished_jobs
 from tests.services.contract import BrokeredEngine, finished
 from tests.services.processes import Manage
 from tests.services.servers import Redis
@@ -23,7 +23,7 @@ class TestRq(BrokeredEngine):
 
     @pytest.mark.parametrize(
         "options",
-        [["--worker-class", "app.tasks.engines.rq.Worker"], ["--serializer", "json"]],
+        [["--worker-class", "kit.tasks.adapters.rq.Worker"], ["--serializer", "json"]],
         ids=["our worker", "RQ's worker"],
     )
     async def test_rqs_own_command_runs_the_jobs_and_leaves_none_in_redis(

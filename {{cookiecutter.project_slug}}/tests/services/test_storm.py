@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 from httpx2 import AsyncClient, HTTPError, Limits
+from kit.database.sessions import create_engine
+from kit.settings import Settings
+from kit.tasks.models import Job, JobStatus
 from sqlalchemy import Executable, Text, cast, select
 from sqlmodel import col
 
 from app.accounts.models import User
-from app.database import create_engine
-from app.settings import Settings
-from app.tasks.models import Job, JobStatus
 from tests.services.processes import Command, Manage
 from tests.services.servers import PostgreSQL, RabbitMQ, Redis
 from tests.services.smtp import ACCEPT, HANG_UP, SmtpSink
@@ -29,7 +29,7 @@ from tests.tasks.conftest import until
 
 PEOPLE = 500
 BROKERS = {"celery": "redis", "dramatiq": "rabbitmq", "rq": "redis"}
-ENGINES = [name for name in BROKERS if find_spec(f"app.tasks.engines.{name}")]
+ENGINES = [name for name in BROKERS if find_spec(f"kit.tasks.adapters.{name}")]
 PASSWORD = "correct horse battery staple"
 
 

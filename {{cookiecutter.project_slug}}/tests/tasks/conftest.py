@@ -6,11 +6,10 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 import pytest
-
-from app.database import Session, engine
-from app.settings import settings
-from app.tasks import Job, engines
-from app.tasks.worker import Worker
+from kit.database import Session, engine
+from kit.settings import settings
+from kit.tasks import Job, engines
+from kit.tasks.worker.worker import Worker
 
 collect_ignore = (
     []

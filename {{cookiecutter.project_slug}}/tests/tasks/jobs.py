@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from kit.database import utcnow
+from kit.tasks import Discard, Job, Retry, current_job, task
+from kit.tasks.announcements import JobRef
+from kit.tasks.schedule import Schedule
 from pydantic import BaseModel, SecretStr
 from sqlmodel import SQLModel
-
-from app.database import utcnow
-from app.tasks import Discard, Job, Retry, current_job, task
-from app.tasks.commits import JobRef
-from app.tasks.schedule import Schedule
 
 
 def write(path: str, line: str) -> None:

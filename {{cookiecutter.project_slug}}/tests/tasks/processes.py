@@ -9,13 +9,13 @@ from contextlib import AbstractContextManager, ExitStack
 from datetime import timedelta
 from functools import partial
 
+from kit.database import Session, engine
+from kit.tasks.outcomes import ClaimedJob, Outcome
+from kit.tasks.schedule import Scheduler
+from kit.tasks.worker.worker import ONE_STATEMENT, Worker
 from sqlalchemy import event
 from sqlalchemy.orm import Session as SyncSession
 
-from app.database import Session, engine
-from app.tasks.attempts import ClaimedJob, Outcome
-from app.tasks.schedule import Scheduler
-from app.tasks.worker import ONE_STATEMENT, Worker
 from tests import commands
 from tests.tasks.conftest import until
 from tests.tasks.jobs import EVERY_SECOND, trace

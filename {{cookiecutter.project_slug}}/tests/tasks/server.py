@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import uvicorn
 from fastapi import FastAPI
+from kit.tasks.background import Background, BackgroundMiddleware, BackgroundRunner
 
-from app.tasks.background import Background, BackgroundMiddleware, BackgroundRunner
 from tests.tasks.jobs import write
 
 

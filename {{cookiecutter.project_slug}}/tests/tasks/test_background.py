@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException
 from fastapi.responses import StreamingResponse
 from httpx2 import ASGITransport, AsyncClient, ConnectError
-
-from app.database import SessionDep
-from app.tasks.background import (
+from kit.database import SessionDep
+from kit.tasks.background import (
     Background,
     BackgroundMiddleware,
     BackgroundRunner,
     BackgroundWork,
 )
+
 from tests.commands import running
 from tests.tasks import jobs
 from tests.tasks.conftest import until

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import pytest
 import time_machine
+from kit.database import engine, utcnow
+from kit.tasks import Job, JobStatus, sql
+from kit.tasks.models import CANCELLED
+from kit.tasks.service import cancel_job, retry_job, retry_jobs
+from kit.tasks.worker.worker import Worker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.database import engine, utcnow
-from app.tasks import Job, JobStatus, queue
-from app.tasks.models import CANCELLED
-from app.tasks.service import cancel_job, retry_job, retry_jobs
-from app.tasks.worker import Worker
 from tests.tasks import jobs
 from tests.tasks.conftest import until, working
 
@@ -41,7 +41,7 @@ async def test_a_retry_waits_until_its_worker_must_have_stopped(
     job = await jobs.trace.enqueue(session, "x", "y")
     await session.commit()
     async with engine.begin() as connection:
-        await queue.claim(connection, "still at it", 1, lease=MINUTE)
+        await sql.claim(connection, "still at it", 1, lease=MINUTE)
     await cancel_job(session, job.id)
     await (retry_jobs(session) if retry_all else retry_job(session, job.id))
     await session.commit()
@@ -84,4 +84,4 @@ async def test_all_that_wait_for_another_attempt_are_made_due(session: AsyncSess
 async def claimed() -> list[UUID]:
     """What another worker gets now."""
     async with engine.begin() as connection:
-        return [job.id for job in await queue.claim(connection, "another", 9, lease=MINUTE)]
+        return [job.id for job in await sql.claim(connection, "another", 9, lease=MINUTE)]

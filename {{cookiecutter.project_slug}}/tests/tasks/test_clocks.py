@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from kit.database import engine, utcnow
+from kit.tasks import Job, sql
+from kit.tasks.worker.sweep import Sweeper
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.database import engine, utcnow
-from app.tasks import Job, queue
-from app.tasks.sweep import Sweeper
 from tests.tasks.jobs import trace
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -38,11 +38,11 @@ async def test_a_living_worker_keeps_its_job_whatever_its_clock_says(
 ) -> None:
     with time_machine.travel(utcnow() + skew):
         async with engine.begin() as connection:
-            assert len(await queue.claim(connection, "me", 1, lease=MINUTE)) == 1
+            assert len(await sql.claim(connection, "me", 1, lease=MINUTE)) == 1
     assert await sweeper.turn() == 0
     with time_machine.travel(utcnow() + skew):
         async with engine.begin() as connection:
-            await queue.renew(connection, "me", [job.id], lease=MINUTE)
+            await sql.renew(connection, "me", [job.id], lease=MINUTE)
     assert await sweeper.turn() == 0
 
 
@@ -51,7 +51,7 @@ async def test_a_sweep_frees_no_living_job_whatever_its_clock_says(
     job: Job, skew: timedelta
 ) -> None:
     async with engine.begin() as connection:
-        await queue.claim(connection, "me", 1, lease=MINUTE)
+        await sql.claim(connection, "me", 1, lease=MINUTE)
     with time_machine.travel(utcnow() + skew):
         sweeper = Sweeper(lease=timedelta(0))
         assert [await sweeper.turn() for _ in range(2)] == [0, 0]
@@ -63,5 +63,5 @@ async def test_the_job_of_a_dead_worker_is_freed_whatever_its_clock_said(
 ) -> None:
     with time_machine.travel(utcnow() + skew):
         async with engine.begin() as connection:
-            await queue.claim(connection, "dead", 1, lease=timedelta(seconds=-1))
+            await sql.claim(connection, "dead", 1, lease=timedelta(seconds=-1))
     assert await sweeper.turn() == 1

@@ -1,10 +1,9 @@
 import gc
 
 import pytest
+from kit.database import engine
+from kit.tasks.worker.connection import KeptConnection
 from sqlalchemy import event
-
-from app.database import engine
-from app.tasks.connection import KeptConnection
 
 
 async def test_a_connection_is_closed_whose_first_statement_fails() -> None:

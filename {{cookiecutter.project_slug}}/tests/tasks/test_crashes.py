@@ -7,13 +7,13 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from kit.database import engine, utcnow
+from kit.tasks import Job, JobStatus
+from kit.tasks.worker.worker import Worker
 from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.database import engine, utcnow
-from app.tasks import Job, JobStatus
-from app.tasks.worker import Worker
 from tests.tasks import jobs, processes
 from tests.tasks.conftest import until
 

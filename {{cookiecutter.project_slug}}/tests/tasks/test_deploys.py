@@ -9,15 +9,14 @@ from uuid import UUID
 
 import pytest
 import time_machine
+from kit.database import engine, utcnow
+from kit.tasks import Discard, Job, JobStatus, service, task
+from kit.tasks.definition import BadArguments, _registry, all_tasks
+from kit.tasks.worker.sweep import Sweeper, announce_due
+from kit.tasks.worker.version_skew import BATCH, RECENT
+from kit.tasks.worker.worker import run_now
 from pydantic import BeforeValidator
 from sqlmodel.ext.asyncio.session import AsyncSession
-
-from app.database import engine, utcnow
-from app.tasks import Discard, Job, JobStatus, service, task
-from app.tasks.misfits import BATCH, RECENT
-from app.tasks.sweep import Sweeper, announce_due
-from app.tasks.task import BadArguments, _registry, all_tasks
-from app.tasks.worker import run_now
 
 JobOf = Callable[[UUID], Awaitable[Job]]
 MINUTE = timedelta(minutes=1)

@@ -2,15 +2,15 @@ from datetime import UTC, datetime, timedelta
 from uuid import RFC_4122
 
 import pytest
+from kit.database import utcnow
+from kit.tasks import Job, JobStatus, engines, task
+from kit.tasks.definition import get_task
+from kit.tasks.models import uuid7
+from kit.tasks.worker.worker import run_now
 from pydantic import SecretStr, ValidationError
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.database import utcnow
-from app.tasks import Job, JobStatus, engines, task
-from app.tasks.models import uuid7
-from app.tasks.task import get_task
-from app.tasks.worker import run_now
 from tests.tasks.jobs import scale, secretive, slow, trace
 
 

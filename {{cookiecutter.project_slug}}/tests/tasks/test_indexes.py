@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+from kit.database import engine, utcnow
+from kit.tasks import Job, sql
+from kit.tasks.models import JobStatus
+from kit.tasks.outcomes import Outcome
+from kit.tasks.worker.connection import KeptConnection
+from kit.tasks.worker.version_skew import retry_misfits
 from sqlalchemy import event, select, text
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.database import engine, utcnow
-from app.tasks import Job, queue
-from app.tasks.attempts import Outcome
-from app.tasks.connection import KeptConnection
-from app.tasks.misfits import retry_misfits
-from app.tasks.models import JobStatus
 from tests.tasks import jobs
 
 
@@ -42,11 +42,11 @@ async def test_jobs_that_are_known_are_found_by_their_ids(session: AsyncSession)
     minute, kept = timedelta(minutes=1), KeptConnection(engine)
     with explained() as plans:
         async with kept.begin() as connection:
-            assert await queue.claim(connection, "me", 3, lease=minute, but=ids) == []
-            one, *others = await queue.claim(connection, "me", 3, lease=minute, ids=ids)
+            assert await sql.claim(connection, "me", 3, lease=minute, but=ids) == []
+            one, *others = await sql.claim(connection, "me", 3, lease=minute, ids=ids)
             ends = [Outcome(job, JobStatus.SUCCESSFUL) for job in others]
-            await queue.settle(connection, "me", [*ends, Outcome(one, JobStatus.FAILED)])
-            await queue.claim(connection, "me", 3, lease=minute, ids=ids, done=[one])
+            await sql.settle(connection, "me", [*ends, Outcome(one, JobStatus.FAILED)])
+            await sql.claim(connection, "me", 3, lease=minute, ids=ids, done=[one])
     await kept.close()
     any_that_is_due, *known = plans
     assert "ix_jobs_ready" in any_that_is_due

@@ -6,11 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from kit.tasks import listening
+from kit.tasks.worker import worker
+from kit.tasks.worker.worker import Worker
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.tasks import listening, worker
-from app.tasks.worker import Worker
 from tests.tasks import jobs
 from tests.tasks.conftest import until, working
 

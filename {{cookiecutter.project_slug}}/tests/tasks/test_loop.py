@@ -14,8 +14,8 @@ def test_a_process_that_can_have_no_event_loop_is_told_to_end_and_runs_no_job() 
 import resource, signal
 from threading import Event
 from uuid import uuid4
-from app.logging import configure_logging
-from app.tasks import loop
+from kit.logging import configure_logging
+from kit.tasks.broker import loop
 
 configure_logging()
 told = Event()
@@ -38,7 +38,7 @@ except loop.Stopping:
 def test_a_worker_stops_although_another_thread_was_given_the_signal() -> None:
     script = """
 import signal, threading
-from app.tasks import engines
+from kit.tasks import engines
 
 def be_given_the_signal():
     while signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:

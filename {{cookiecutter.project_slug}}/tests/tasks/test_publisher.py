@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from threading import Event, get_ident
 
 import pytest
+from kit.tasks.announcements import JobRef
+from kit.tasks.broker import publisher
+from kit.tasks.broker.publisher import Publisher
 
-from app.tasks import publisher
-from app.tasks.commits import JobRef
-from app.tasks.publisher import Publisher
 from tests.commands import python
 from tests.tasks.conftest import until
 from tests.tasks.jobs import job_ref
@@ -97,7 +97,7 @@ async def test_a_message_that_is_always_refused_holds_up_no_other(
 def test_the_last_messages_of_a_process_are_still_published() -> None:
     script = """
 import time
-from app.tasks.publisher import Publisher
+from kit.tasks.broker.publisher import Publisher
 from tests.tasks.jobs import job_ref
 def publish(jobs):
     time.sleep(0.005)
@@ -111,7 +111,7 @@ Publisher(publish).submit([job_ref(), job_ref()])
 def test_the_end_of_a_process_waits_for_a_publisher_that_works() -> None:
     script = """
 import time
-from app.tasks.publisher import LAST_WORDS, Publisher
+from kit.tasks.broker.publisher import LAST_WORDS, Publisher
 from tests.tasks.jobs import job_ref
 def publish(jobs):
     while time.thread_time() < 3 * LAST_WORDS.total_seconds():  # as imports do
@@ -126,7 +126,7 @@ Publisher(publish).submit([job_ref()])
 def test_a_fork_publishes_with_a_thread_of_its_own() -> None:
     script = """
 import os
-from app.tasks.publisher import Publisher
+from kit.tasks.broker.publisher import Publisher
 from tests.tasks.jobs import job_ref
 publisher = Publisher(lambda jobs: print(os.getpid(), flush=True))
 publisher.submit([job_ref()])

@@ -10,20 +10,20 @@ from uuid import UUID, uuid4
 
 import pytest
 import structlog
+from kit.database import engine, utcnow
+from kit.settings import settings
+from kit.tasks import Job, JobStatus, Retry, Task, job_result, sql
+from kit.tasks.models import LONGEST_ERROR, headline
+from kit.tasks.outcomes import Outcome
+from kit.tasks.service import JobInWrongState
+from kit.tasks.worker.runner import LONGEST_DELAY, backoff
+from kit.tasks.worker.worker import run_now
 from pydantic import BaseModel
 from sqlalchemy import text
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from structlog.testing import capture_logs
 
-from app.database import engine, utcnow
-from app.settings import settings
-from app.tasks import Job, JobStatus, Retry, Task, job_result, queue
-from app.tasks.attempts import Outcome
-from app.tasks.models import LONGEST_ERROR, headline
-from app.tasks.runner import LONGEST_DELAY, backoff
-from app.tasks.service import JobInWrongState
-from app.tasks.worker import run_now
 from tests.tasks import jobs
 
 JobOf = Callable[[UUID], Awaitable[Job]]
@@ -269,9 +269,9 @@ async def test_a_row_that_can_not_be_encoded_is_dropped_alone(session: AsyncSess
     await jobs.trace.enqueue(session, "x", "y")
     await session.commit()
     async with engine.begin() as connection:
-        [claimed] = await queue.claim(connection, "me", 1, lease=timedelta(minutes=1))
+        [claimed] = await sql.claim(connection, "me", 1, lease=timedelta(minutes=1))
         left = [Job(task="a row", key=key, max_attempts=1) for key in ("a", "\ud800", "b")]
-        await queue.settle(connection, "me", [Outcome(claimed, JobStatus.SUCCESSFUL, rows=left)])
+        await sql.settle(connection, "me", [Outcome(claimed, JobStatus.SUCCESSFUL, rows=left)])
     assert await rows(session) == {"a", "b"}
 
 
@@ -286,10 +286,10 @@ async def test_an_attempt_that_does_not_count_writes_no_rows(
     await jobs.trace.enqueue(session, "x", "y")
     await session.commit()
     async with engine.begin() as connection:
-        [claimed] = await queue.claim(connection, "me", 1, lease=timedelta(minutes=1))
+        [claimed] = await sql.claim(connection, "me", 1, lease=timedelta(minutes=1))
         row = Job(task="a row", key="a", max_attempts=1)
         outcome = Outcome(claimed, JobStatus.SUCCESSFUL, rows=[row])
-        await queue.settle(connection, "another", [outcome])
+        await sql.settle(connection, "another", [outcome])
     assert await rows(session) == set()
 
 

@@ -6,14 +6,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
+from kit.database import engine, utcnow
+from kit.tasks import Job, schedule, service
+from kit.tasks.schedule import Schedule, Scheduler, periodic, schedules
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.database import engine, utcnow
-from app.tasks import Job, schedule, service
-from app.tasks.schedule import Schedule, Scheduler, periodic, schedules
 from tests.tasks import processes
 from tests.tasks.jobs import retrying, tick
 
@@ -131,7 +131,7 @@ def test_periodic_takes_only_tasks_that_need_nothing() -> None:
 
 def test_the_shipped_schedules_are_found() -> None:
     names = {found.task.name for found in schedules()}
-    assert "app.tasks.tasks.prune_finished_jobs" in names
+    assert "kit.tasks.tasks.prune_finished_jobs" in names
 
 
 async def ticks(session: AsyncSession) -> list[datetime]:
@@ -242,7 +242,7 @@ def test_a_time_that_the_clock_skips_comes_an_hour_later() -> None:
 async def test_finished_jobs_are_pruned(
     session: AsyncSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.tasks.tasks import prune_finished_jobs
+    from kit.tasks.tasks import prune_finished_jobs
 
     ages = {"old": 8, "new": 6}
     for name, days in ages.items():

@@ -6,11 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from kit.database import engine
+from kit.tasks import Job, JobStatus, sql
+from kit.tasks.worker.worker import Worker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.database import engine
-from app.tasks import Job, JobStatus, queue
-from app.tasks.worker import Worker
 from tests.tasks import jobs
 from tests.tasks.conftest import until, working
 
@@ -47,7 +47,7 @@ async def test_nothing_to_do_is_told_at_once(session: AsyncSession, tmp_path: Pa
     taken = await jobs.trace.enqueue(session, log, "taken")
     await session.commit()
     async with engine.begin() as connection:
-        await queue.claim(connection, "another", 1, lease=timedelta(minutes=1), ids=[taken.id])
+        await sql.claim(connection, "another", 1, lease=timedelta(minutes=1), ids=[taken.id])
     async with working(Worker(poll=False)) as worker:
         await asyncio.gather(*map(worker.submit, (later.id, taken.id, uuid4())))
     assert jobs.lines(tmp_path / "log") == []

@@ -8,16 +8,16 @@ from uuid import UUID
 
 import pytest
 import time_machine
+from kit.database import engine, utcnow
+from kit.tasks import Job, JobStatus, clock, engines, sql
+from kit.tasks.adapters import inprocess
+from kit.tasks.announcements import JobRef
+from kit.tasks.outcomes import Outcome
+from kit.tasks.service import announce_jobs, retry_job
+from kit.tasks.worker.sweep import Sweeper, announce_due
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app.database import engine, utcnow
-from app.tasks import Job, JobStatus, clock, engines, queue
-from app.tasks.attempts import Outcome
-from app.tasks.commits import JobRef
-from app.tasks.engines import inprocess
-from app.tasks.service import announce_jobs, retry_job
-from app.tasks.sweep import Sweeper, announce_due
 from tests.tasks.jobs import trace
 
 GRACE = timedelta(seconds=60)
@@ -68,10 +68,10 @@ async def test_a_retry_is_told_when_its_time_has_come(session: AsyncSession) -> 
     job = await trace.enqueue(session, "x", "y")
     await session.commit()
     async with engine.begin() as connection:
-        [claimed] = await queue.claim(connection, "me", 1, lease=MINUTE)
+        [claimed] = await sql.claim(connection, "me", 1, lease=MINUTE)
         again = Outcome(claimed, JobStatus.READY, "not yet", timedelta(seconds=5))
         assert await announce_due(connection, grace=timedelta(0)) == [], "it runs"
-        await queue.settle(connection, "me", [again])
+        await sql.settle(connection, "me", [again])
     assert await announced() == []
     assert await announced(timedelta(seconds=6)) == [job.id]
 
@@ -130,7 +130,7 @@ async def test_a_freed_job_is_announced_in_the_same_turn(
     job = await trace.enqueue(session, "x", "y")
     await session.commit()
     async with engine.begin() as connection:
-        await queue.claim(connection, "dead", 1, lease=timedelta(seconds=-1))
+        await sql.claim(connection, "dead", 1, lease=timedelta(seconds=-1))
     broker.heard.clear()
 
     sweeper = Sweeper(lease=timedelta(0))
@@ -169,7 +169,7 @@ async def test_a_clock_that_steps_frees_nothing_before_leases_are_renewed(
     await trace.enqueue(session, "x", "y")
     await session.commit()
     async with engine.begin() as connection:
-        await queue.claim(connection, "alive", 1, lease=MINUTE)
+        await sql.claim(connection, "alive", 1, lease=MINUTE)
     sweeper = Sweeper(lease=timedelta(0))
     await sweeper.turn()
     with clock_set_forward(2 * MINUTE):

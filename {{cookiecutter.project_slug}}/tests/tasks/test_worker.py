@@ -12,6 +12,11 @@ from typing import cast
 from uuid import UUID
 
 import pytest
+from kit.database import Session, engine, utcnow
+from kit.tasks import Job, JobStatus, engines, sql
+from kit.tasks.outcomes import Outcome
+from kit.tasks.worker import worker
+from kit.tasks.worker.worker import Worker
 from sqlalchemy import event, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
@@ -19,10 +24,6 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from structlog.testing import capture_logs
 
-from app.database import Session, engine, utcnow
-from app.tasks import Job, JobStatus, engines, queue, worker
-from app.tasks.attempts import Outcome
-from app.tasks.worker import Worker
 from tests.tasks import jobs, processes
 from tests.tasks.conftest import until, working
 
@@ -303,11 +304,11 @@ async def test_an_outcome_counts_only_for_the_claim_that_it_is_of(
     job = await jobs.trace.enqueue(session, "x", "y")
     await session.commit()
     async with engine.begin() as connection:
-        [claimed] = await queue.claim(connection, "me", 1, lease=timedelta(minutes=1))
+        [claimed] = await sql.claim(connection, "me", 1, lease=timedelta(minutes=1))
     await session.exec(update(Job).values(**moved))
     await session.commit()
     async with engine.begin() as connection:
-        await queue.settle(connection, "me", [Outcome(claimed, JobStatus.SUCCESSFUL)])
+        await sql.settle(connection, "me", [Outcome(claimed, JobStatus.SUCCESSFUL)])
     assert (await job_of(job.id)).status != JobStatus.SUCCESSFUL
 
 
@@ -317,11 +318,11 @@ async def test_a_row_that_somebody_has_locked_is_still_the_workers_own(
     await jobs.trace.enqueue(session, "x", "y")
     await session.commit()
     async with engine.begin() as connection:
-        [claimed] = await queue.claim(connection, "me", 1, lease=timedelta(minutes=1))
+        [claimed] = await sql.claim(connection, "me", 1, lease=timedelta(minutes=1))
     if engine.dialect.name == "postgresql":  # SQLite has no locks on rows
         await session.exec(select(Job).with_for_update())
     async with engine.begin() as connection:
-        kept = await queue.renew(connection, "me", [claimed.id], lease=timedelta(minutes=1))
+        kept = await sql.renew(connection, "me", [claimed.id], lease=timedelta(minutes=1))
     assert kept == {claimed.id}
 
 
@@ -330,8 +331,8 @@ async def test_a_job_that_still_runs_here_is_not_claimed_again(session: AsyncSes
     await session.commit()
     minute = timedelta(minutes=1)
     async with engine.begin() as connection:
-        assert await queue.claim(connection, "me", 1, lease=minute, but=[job.id]) == []
-        assert len(await queue.claim(connection, "me", 1, lease=minute)) == 1
+        assert await sql.claim(connection, "me", 1, lease=minute, but=[job.id]) == []
+        assert len(await sql.claim(connection, "me", 1, lease=minute)) == 1
 
 
 async def test_a_worker_that_crashes_ends_the_server(

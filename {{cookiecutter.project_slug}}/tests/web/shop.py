@@ -3,18 +3,17 @@
 from typing import Annotated, ClassVar
 
 from fastapi import FastAPI, HTTPException, Query, Request
+from kit.database.sessions import create_engine
+from kit.errors import AppError
+from kit.web.errors import install_error_handlers
+from kit.web.flashing import flash
+from kit.web.forms import parse_form
+from kit.web.middleware import install_middleware
+from kit.web.rendering import page
+from kit.web.static import mount_static
 from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr
 from sqlalchemy import text
 from starlette.responses import HTMLResponse, Response
-
-from app.database import create_engine
-from app.errors import AppError
-from app.web.errors import install_error_handlers
-from app.web.flash import flash
-from app.web.forms import parse_form
-from app.web.middleware import install_middleware
-from app.web.rendering import page
-from app.web.static import mount_static
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 

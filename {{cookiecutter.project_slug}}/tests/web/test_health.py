@@ -3,16 +3,15 @@ from datetime import timedelta
 
 import pytest
 from httpx2 import AsyncClient
+from kit.database import utcnow
+from kit.database.sessions import create_engine
+from kit.migrations import HISTORIES, History, heads
+from kit.settings import settings
+from kit.tasks import Job
+from kit.web import health
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
-
-from app import database
-from app.database import utcnow
-from app.migrations import heads
-from app.settings import settings
-from app.tasks import Job
-from app.web import health
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -31,17 +30,17 @@ async def test_a_migrated_database_is_ready(client: AsyncClient) -> None:
     }
 
 
+@pytest.mark.parametrize("history", HISTORIES, ids=lambda history: history.name)
 async def test_a_database_that_is_not_at_head_is_not_ready(
-    client: AsyncClient, session: AsyncSession
+    client: AsyncClient, session: AsyncSession, history: History
 ) -> None:
     async def write(revision: str) -> None:
         connection = await session.connection()
-        await connection.execute(
-            text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision}
-        )
+        statement = f"UPDATE {history.version_table} SET version_num = :revision"
+        await connection.execute(text(statement), {"revision": revision})
         await session.commit()
 
-    (head,) = heads()
+    head = dict(heads())[history.name]
     await write("older")
     try:
         response = await client.get("/readyz")
@@ -91,7 +90,7 @@ async def test_queue_lag_may_be_left_out_of_readiness(
 async def test_without_a_database_the_process_lives_but_is_not_ready(
     client: AsyncClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    away = database.create_engine("postgresql+psycopg://nobody@127.0.0.1:1/none")
+    away = create_engine("postgresql+psycopg://nobody@127.0.0.1:1/none")
     monkeypatch.setattr(health, "Session", async_sessionmaker(away))
 
     assert (await client.get("/healthz")).status_code == 200

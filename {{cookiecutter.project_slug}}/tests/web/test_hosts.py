@@ -2,8 +2,7 @@
 
 import pytest
 from httpx2 import AsyncClient
-
-from app.settings import settings
+from kit.settings import settings
 
 DEV_PAGES = ["/dev/mailbox", "/dev/emails"]
 LOCAL = ["127.0.0.1:8000", "localhost:8000", "app.localhost", "[::1]:8000", "192.168.1.5:8000"]

@@ -2,9 +2,8 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
-
-from app.settings import settings
-from app.web.middleware import MAX_BODY, UPLOADS
+from kit.settings import settings
+from kit.web.middleware import MAX_BODY, UPLOADS
 
 BODY = {"email": "anna@example.com", "password": "correct horse battery"}
 

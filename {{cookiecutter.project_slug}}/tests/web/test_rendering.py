@@ -4,10 +4,10 @@ import httpx2
 import pytest
 import time_machine
 from jinja2 import UndefinedError
+from kit.web.rendering import page
+from kit.web.static import static
 from starlette.requests import Request
 
-from app.web.rendering import page
-from app.web.static import static
 from tests.web.shop import HTML
 
 

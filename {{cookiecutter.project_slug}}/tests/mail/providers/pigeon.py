@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote
 
 from httpx2 import AsyncClient, MockTransport, Request, Response
-
-from app.mail.errors import PermanentMailError, TemporaryMailError
-from app.mail.message import Message
+from kit.mail.errors import PermanentMailError, TemporaryMailError
+from kit.mail.message import Message
 
 
 def transport(url: SplitResult) -> "Pigeon":

@@ -1,5 +1,0 @@
-"""smtps://user:password@host is SMTP with TLS from the first byte on."""
-
-from app.mail.transports.smtp import transport
-
-__all__ = ["transport"]

@@ -1,0 +1,123 @@
+"""The engine, and the session that every request and every task works with."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends
+from sqlalchemy import URL, event, exc, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlmodel import SQLModel
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from kit.database import sqlite
+from kit.settings import settings
+
+# Constraints need names that are the same everywhere, or migrations can't drop them.
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def utcnow() -> datetime:
+    """The current time: UTC, and aware of it."""
+    return datetime.now(UTC)
+
+
+POOL = {"pool_size": settings.tasks_concurrency + 5, "max_overflow": 10, "pool_use_lifo": True}
+"""As many connections are kept as a process's jobs need, and a few requests. Overflow is closed
+after each use and made anew for the next, which takes longer than most uses. But PostgreSQL can't
+have many that idle, so it is there for peaks.
+"""
+
+NOTICE_SILENCE = {
+    "connect_timeout": 10,
+    **{"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3},
+    "tcp_user_timeout": 30_000,
+}
+"""A PostgreSQL whose packets are dropped, as after a failover, is noticed within half a minute;
+Linux alone would wait for a quarter of an hour. Seconds, the last in milliseconds; a URL may
+say otherwise. See https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+"""
+
+UTF_8 = {"client_encoding": "utf8"}
+"""Whatever the database says of itself: from one of SQL_ASCII, texts would come as bytes."""
+
+
+def create_engine(url: str) -> AsyncEngine:
+    """An engine for `url`; parameters never reach logs or error texts."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_async_engine(
+            parsed,
+            hide_parameters=True,
+            pool_pre_ping=True,
+            **POOL,
+            connect_args=_unless_said(parsed, NOTICE_SILENCE | UTF_8),
+        )
+    memory = parsed.database in (None, "", ":memory:") or parsed.query.get("mode") == "memory"
+    if not memory:
+        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(
+        parsed,
+        hide_parameters=True,
+        **({} if memory else POOL),  # of one connection, or there were many databases
+        connect_args=_unless_said(parsed, {"timeout": 30}),
+    )
+    event.listen(engine.sync_engine, "do_connect", sqlite.connect)
+    event.listen(engine.sync_engine, "connect", _set_up_sqlite)
+    return engine
+
+
+def _unless_said(url: URL, options: dict[str, Any]) -> dict[str, Any]:
+    return {option: value for option, value in options.items() if option not in url.query}
+
+
+def _set_up_sqlite(connection: Any, _: object) -> None:
+    """What SQLite leaves off for old files' sake, and a server needs.
+
+    WAL lets readers work beside the one writer. `synchronous` stays FULL: what was
+    committed survives a power cut. See https://www.sqlite.org/pragma.html
+    """
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the database, or room in the pool, can't be had just now: the same may work later.
+
+    PostgreSQL's drivers say OperationalError for no more than that, SQLite for wrong SQL as well.
+    """
+    if isinstance(error, exc.OperationalError):
+        return getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR
+    return isinstance(error, exc.TimeoutError)
+
+
+try:
+    engine = create_engine(settings.database_url)
+except (exc.ArgumentError, ValueError):  # whose words quote it, password and all
+    raise SystemExit(
+        "DATABASE_URL: is no URL such as postgresql://user:password@host:5432/name"
+    ) from None
+Session = async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
+
+
+async def get_session() -> AsyncIterator[AsyncSession]:
+    """A session that commits once when the route has returned, before the answer is sent.
+
+    Any exception rolls everything back: nothing is half written.
+    """
+    async with Session() as db:
+        yield db
+        await db.commit()
+
+
+SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]

@@ -1,0 +1,1 @@
+"""The engines' adapters: `TASKS_ENGINE` names a module here, which has a class `Engine`."""

@@ -1,0 +1,1 @@
+"""What the engines with a broker share: telling it of jobs, and running those that it names."""

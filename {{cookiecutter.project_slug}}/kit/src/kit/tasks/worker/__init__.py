@@ -1,0 +1,1 @@
+"""Claiming jobs, running them, writing down how they ended."""
