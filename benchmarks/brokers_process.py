@@ -13,13 +13,12 @@ import time
 from collections.abc import Iterator
 
 import uvloop
-from sqlmodel import col, func, select
-
 from kit.database import Session, engine
 from kit.logging import configure_logging
 from kit.mail.models import MailLog
 from kit.settings import settings
 from kit.tasks import Job, engines, task
+from sqlmodel import col, func, select
 
 WARM_UP = 100
 CLIENTS = 10

@@ -11,13 +11,12 @@ import sys
 from time import perf_counter
 
 import uvloop
-from sqlalchemy import delete, func, insert, text
-from sqlmodel import col, select
-
 from kit.database import Session, engine
 from kit.logging import configure_logging
 from kit.tasks import Job, JobStatus, engines, task
 from kit.tasks.worker.worker import Worker
+from sqlalchemy import delete, func, insert, text
+from sqlmodel import col, select
 
 BATCH = 500
 ROUNDS = 3

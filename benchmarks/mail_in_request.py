@@ -5,16 +5,16 @@ what the comparison "inside the request" runs against.
 """
 
 from fastapi import FastAPI
+from kit.database import SessionDep
+from kit.mail import send
+from kit.passwords import check_password
+from kit.passwords.hashing import hash_password
 
 from app.accounts import tokens
 from app.accounts.emails import WelcomeEmail, verification_link
 from app.accounts.models import User
-from kit.passwords import check_password
-from kit.passwords.hashing import hash_password
 from app.accounts.schemas import Message, Register
 from app.accounts.tokens import Purpose
-from kit.database import SessionDep
-from kit.mail import send
 
 app = FastAPI()
 

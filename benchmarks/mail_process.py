@@ -17,15 +17,15 @@ from time import perf_counter
 
 import uvloop
 from fastapi_mail import ConnectionConfig, FastMail, MessageSchema, MessageType
-from pydantic import NameEmail, SecretStr
-
-from app.accounts.emails import WelcomeEmail, verification_link
 from kit.discovery import folders
 from kit.logging import configure_logging
 from kit.mail.message import compose
 from kit.mail.rendering import render
 from kit.mail.transports import transport_for
 from kit.settings import settings
+from pydantic import NameEmail, SecretStr
+
+from app.accounts.emails import WelcomeEmail, verification_link
 
 AT_A_TIME = 10
 ROUNDS = 3

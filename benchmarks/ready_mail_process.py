@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import aiosmtplib
 import uvloop
-
 from kit.logging import configure_logging
 from kit.mail.message import Message, compose
 from kit.mail.transports.smtp import Smtp, transport
+
 from mail_process import AT_A_TIME, ROUNDS, Send, send_all, welcome
 
 
