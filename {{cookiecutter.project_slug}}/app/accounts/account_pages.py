@@ -1,4 +1,4 @@
-"""The pages of whoever is signed in: the account, and what can be changed of it."""
+"""The pages of the signed-in user: the account, and what can be changed."""
 
 from uuid import UUID
 

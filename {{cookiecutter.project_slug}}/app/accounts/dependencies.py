@@ -1,6 +1,6 @@
 """What routes and pages ask for: who is signed in, and where the request comes from.
 
-All are `async def`, also those that wait for nothing: FastAPI runs a `def` in a thread.
+All are `async def`, even those that wait for nothing: FastAPI would run a `def` in a thread.
 """
 
 from contextlib import suppress
@@ -25,7 +25,7 @@ _bearer = OAuth2PasswordBearer(tokenUrl="/api/v1/auth/token", auto_error=False)
 
 
 async def get_client_info(request: Request) -> ClientInfo:
-    """The other end of the connection; uvicorn's --proxy-headers sees through a proxy."""
+    """Describe the client. Behind a trusted proxy, uvicorn knows its real address."""
     agent = request.headers.get("user-agent", "")
     return ClientInfo(
         ip=request.client.host[:45] if request.client else "",
@@ -37,7 +37,7 @@ async def get_client_info(request: Request) -> ClientInfo:
 async def get_session_token(
     request: Request, bearer: Annotated[str | None, Depends(_bearer)]
 ) -> str | None:
-    """A bearer token alone counts if there is one: a program means it, a cookie comes along."""
+    """Return the bearer token if there is one, else the cookie: browsers always send cookies."""
     return request.cookies.get(SESSION_COOKIE) if bearer is None else bearer
 
 
@@ -78,7 +78,7 @@ CurrentUser = Annotated[User, Depends(get_current_user)]
 
 
 async def signed_in_user(request: Request, user: OptionalUser) -> User:
-    """The user whom a page belongs to; anybody else signs in first, and then comes back."""
+    """Return the signed-in user of a page. Everyone else signs in first, then comes back."""
     if user is None:
         location = f"/login?next={quote(path)}" if (path := _page(request)) else "/login"
         raise HTTPException(303, headers={"Location": location})
@@ -86,13 +86,13 @@ async def signed_in_user(request: Request, user: OptionalUser) -> User:
 
 
 def _page(request: Request) -> str:
-    """Where to come back to: for a form, the page that it was on, for only GET can be asked again.
+    """Return the path to come back to; after a POST, which can't be repeated, that of its form.
 
-    The path alone: it is one of ours, whatever site a Referer names.
+    Only the path is used, so it is always one of ours, whatever site a Referer names.
     """
     if request.method == "GET":
         return request.url.path
-    with suppress(ValueError):  # `http://[` is no URL
+    with suppress(ValueError):  # `http://[` isn't a valid URL
         return urlsplit(request.headers.get("referer", "")).path
     return ""
 

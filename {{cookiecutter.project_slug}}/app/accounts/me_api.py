@@ -1,4 +1,4 @@
-"""The JSON routes of one's own account: `/api/v1/users/me`."""
+"""The JSON routes of the signed-in user's account: `/api/v1/users/me`."""
 
 from uuid import UUID
 
@@ -39,7 +39,7 @@ router = APIRouter(prefix="/api/v1/users/me", tags=["account"], responses=NOT_SI
 
 @router.get("", response_model=UserPublic)
 async def read_account(user: CurrentUser) -> User:
-    """The account of whoever asks."""
+    """The account of the user who asks."""
     return user
 
 

@@ -1,4 +1,4 @@
-"""The pages for whoever has forgotten their password, or wants another one."""
+"""The pages for a forgotten password."""
 
 from fastapi import APIRouter, Request
 from kit.database import SessionDep

@@ -1,7 +1,7 @@
 """The e-mails as jobs: they carry ids, and make the links' tokens themselves.
 
 No token is ever in the job table. It is committed before the e-mail goes out: a link that
-arrives must work, and one that never arrives harms nobody.
+arrives must work, and one that never arrives does no harm.
 
 Four jobs carry an address instead: it is no longer the account's, or looking the account up in
 the request would reveal by timing who has one. The address goes with the job, which is deleted
