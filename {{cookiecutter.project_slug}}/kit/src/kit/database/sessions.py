@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends
-from sqlalchemy import URL, event, exc, make_url
+from sqlalchemy import URL, Column, Enum, event, exc, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -23,6 +23,22 @@ SQLModel.metadata.naming_convention = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+@event.listens_for(Column, "before_parent_attach")
+def _store_enums_as_text(column: Column[Any], _table: object) -> None:
+    """Keep the members' names in a VARCHAR, on every database.
+
+    PostgreSQL's own enum types need a migration for each new member, which Alembic doesn't write,
+    and outlive their column.
+    """
+    kind = column.type
+    if isinstance(kind, Enum) and kind.native_enum and kind.enum_class:
+        column.type = Enum(kind.enum_class, native_enum=False, length=LONGEST_MEMBER)
+
+
+LONGEST_MEMBER = 50
+"""Characters of an enum's member: fixed, so that a longer member changes no column."""
 
 
 def utcnow() -> datetime:
