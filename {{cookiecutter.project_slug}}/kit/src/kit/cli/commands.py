@@ -247,12 +247,15 @@ def _serve(host: str, port: int, **options: Any) -> None:
 
     from kit.logging import configure_logging
     from kit.settings import settings
+    from kit.web.protocol import BoundedProtocol, connection_limit
 
     configure_logging()
     uvicorn.run(
         "app.main:app",
         host=host,
         port=port,
+        http=BoundedProtocol,
+        limit_concurrency=connection_limit(),
         forwarded_allow_ips=settings.forwarded_allow_ips,
         access_log=False,  # app/logging.py writes one line per request, without secrets
         log_config=None,
