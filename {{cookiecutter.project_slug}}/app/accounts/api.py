@@ -80,9 +80,9 @@ async def forgot_password(db: SessionDep, data: EmailOnly, client: ClientInfoDep
 
 
 @router.post("/reset-password", responses=BAD_TOKEN)
-async def reset_password(db: SessionDep, data: ResetPassword) -> Message:
+async def reset_password(db: SessionDep, data: ResetPassword, client: ClientInfoDep) -> Message:
     """Set a new password with the token of the link; every device is signed out."""
-    await service.reset_password(db, data.token, data.password.get_secret_value())
+    await service.reset_password(db, data.token, data.password.get_secret_value(), client)
     return Message(detail="Your new password is set. You can sign in now.")
 
 

@@ -55,7 +55,7 @@ async def change_password(
         check_password(password, email=user.email, full_name=user.full_name)
     except WeakPassword as weak:
         raise WeakPassword(weak.detail, field="new_password") from None
-    await _confirm(db, user, data.current_password, client)
+    await _confirm(db, current, data.current_password)
     password_hash = await hash_password(password)
     await _update(db, user, password_hash=password_hash, pending_email=None)
     await tokens.delete_all(db, user)
@@ -66,18 +66,17 @@ async def change_password(
     return await sessions.renew_token(db, user, login)
 
 
-async def request_email_change(
-    db: AsyncSession, user: User, data: ChangeEmail, client: ClientInfo
-) -> None:
+async def request_email_change(db: AsyncSession, current: CurrentLogin, data: ChangeEmail) -> None:
     """Mail a link to the new address, and a notice to the old one.
 
     The job looks up whether the new address is taken, so that neither the answer nor its timing
     tells. A later request replaces this one, whose link then stops working.
     Raises UnchangedEmail, WrongPassword or TooManyAttempts.
     """
+    user = current.user
     if data.email == user.email:
         raise UnchangedEmail
-    await _confirm(db, user, data.current_password, client)
+    await _confirm(db, current, data.current_password)
     await ratelimit.check(limits.EMAIL_CHANGES_OF_ONE_ACCOUNT, str(user.id))
     await _update(db, user, pending_email=data.email)
     if await ratelimit.allows(limits.EMAIL_CHANGE_EMAILS, data.email):
@@ -107,9 +106,7 @@ async def confirm_email(db: AsyncSession, token: str) -> str:
     return proof.sent_to
 
 
-async def delete_account(
-    db: AsyncSession, user: User, data: ConfirmPassword, client: ClientInfo
-) -> None:
+async def delete_account(db: AsyncSession, current: CurrentLogin, data: ConfirmPassword) -> None:
     """Delete the account and all that refers to it.
 
     Sessions and links go with the row (ON DELETE CASCADE), and the address is free at once.
@@ -117,7 +114,8 @@ async def delete_account(
     knows it by then. Raises WrongPassword, TooManyAttempts, or LastSuperuser, which also holds
     when the last two superusers delete their accounts at the same moment.
     """
-    await _confirm(db, user, data.current_password, client)
+    await _confirm(db, current, data.current_password)
+    user = current.user
     superusers = select(col(User.id)).where(col(User.is_superuser), col(User.is_active))
     if user.is_superuser:  # lock them all, always in one order
         await db.exec(superusers.order_by(col(User.id)).with_for_update())
@@ -129,14 +127,11 @@ async def delete_account(
     await send_account_deleted_email.enqueue(db, user.email)
 
 
-async def _confirm(db: AsyncSession, user: User, password: SecretStr, client: ClientInfo) -> None:
-    """Check the password; a wrong one counts as a failed sign-in.
-
-    Raises WrongPassword or TooManyAttempts.
-    """
-    await limits.check_sign_in(client.ip, user.email)
+async def _confirm(db: AsyncSession, current: CurrentLogin, password: SecretStr) -> None:
+    """Check the password once more; raises WrongPassword or TooManyAttempts."""
+    await limits.check_confirmation(current.login)
     await db.close()  # as in `service._create`
-    fits, _ = await verify_password(password.get_secret_value(), user.password_hash)
+    fits, _ = await verify_password(password.get_secret_value(), current.user.password_hash)
     if not fits:
         raise WrongPassword
 

@@ -4,6 +4,7 @@ All are `async def`, even those that wait for nothing: FastAPI would run a `def`
 """
 
 from contextlib import suppress
+from datetime import timedelta
 from typing import Annotated
 from urllib.parse import quote, urlsplit
 from uuid import UUID
@@ -12,7 +13,7 @@ from fastapi import Depends, HTTPException, Request, Response
 from fastapi.security import OAuth2PasswordBearer
 from kit.database import SessionDep
 
-from app.accounts import sessions
+from app.accounts import known_devices, sessions
 from app.accounts.errors import NotAllowed, NotSignedIn
 from app.accounts.models import User
 from app.accounts.sessions import LONGEST_LIFETIME, ClientInfo, CurrentLogin, NewLogin
@@ -20,6 +21,7 @@ from app.settings import settings
 
 # The prefix makes browsers refuse it from a subdomain, without TLS, or for one path only.
 SESSION_COOKIE = "__Host-session" if settings.is_production else "session"
+DEVICE_COOKIE = "__Host-device" if settings.is_production else "device"
 
 _bearer = OAuth2PasswordBearer(tokenUrl="/api/v1/auth/token", auto_error=False)
 
@@ -31,6 +33,7 @@ async def get_client_info(request: Request) -> ClientInfo:
         ip=request.client.host[:45] if request.client else "",
         user_agent="".join(filter(str.isprintable, agent))[:255],
         cookie=request.cookies.get(SESSION_COOKIE),
+        device=request.cookies.get(DEVICE_COOKIE),
     )
 
 
@@ -120,14 +123,28 @@ Superuser = Annotated[User, Depends(superuser)]
 
 def set_session_cookie(response: Response, new: NewLogin) -> None:
     """Give the browser its token. The database says when it ends; the cookie lasts longer."""
+    _set_cookie(response, SESSION_COOKIE, new.token, LONGEST_LIFETIME)
+    device = known_devices.new_cookie(new.user.email)
+    _set_cookie(response, DEVICE_COOKIE, device, known_devices.LIFETIME)
+
+
+def _set_cookie(response: Response, name: str, value: str, lifetime: timedelta) -> None:
     response.set_cookie(
-        SESSION_COOKIE,
-        new.token,
-        max_age=int(LONGEST_LIFETIME.total_seconds()),
+        name,
+        value,
+        max_age=int(lifetime.total_seconds()),
         path="/",
         secure=settings.is_production,
         httponly=True,
         samesite="lax",
+    )
+
+
+def clear_cookies(response: Response) -> None:
+    """Take all that an account left in the browser."""
+    clear_session_cookie(response)
+    response.delete_cookie(
+        DEVICE_COOKIE, path="/", secure=settings.is_production, httponly=True, samesite="lax"
     )
 
 

@@ -97,7 +97,7 @@ async def request_password_reset(db: AsyncSession, email: str, client: ClientInf
         await send_reset_password_email.enqueue(db, email)
 
 
-async def reset_password(db: AsyncSession, token: str, password: str) -> User:
+async def reset_password(db: AsyncSession, token: str, password: str, client: ClientInfo) -> User:
     """Set the password of the token's owner, and end all that the old one opened.
 
     The link came by e-mail, so the address is verified as well. Raises InvalidToken, or
@@ -115,6 +115,7 @@ async def reset_password(db: AsyncSession, token: str, password: str) -> User:
     await sessions.end_all(db, user)
     await tokens.delete_all(db, user)
     await send_password_changed_email.enqueue(db, user.id)
+    await limits.forget_sign_ins(client, user.email)
     return user
 
 

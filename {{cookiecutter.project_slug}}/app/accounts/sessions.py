@@ -36,6 +36,8 @@ class ClientInfo:
     user_agent: str
     cookie: str | None = None
     """The session that this browser has had so far."""
+    device: str | None = None
+    """The signed cookie of a device that has signed in before; see `known_devices.py`."""
 
 
 class CurrentLogin(NamedTuple):

@@ -16,7 +16,7 @@ from app.accounts.tokens import Purpose
 
 async def sign_in(db: AsyncSession, data: SignIn, client: ClientInfo) -> NewLogin:
     """Begin a session; raises InvalidCredentials or TooManyAttempts."""
-    await limits.check_sign_in(client.ip, data.email)
+    await limits.check_sign_in(client, data.email)
     user = await _authenticate(db, data)
     return await sessions.start(db, user, client)
 
@@ -29,7 +29,7 @@ async def verify_and_sign_in(db: AsyncSession, data: FirstSignIn, client: Client
     InvalidToken; or WrongPassword or TooManyAttempts, after which the link still works.
     """
     user = await tokens.owner(db, await tokens.read(db, data.token, Purpose.VERIFY_EMAIL))
-    await limits.check_sign_in(client.ip, user.email)
+    await limits.check_sign_in(client, user.email)
     await db.close()  # as in `service._create`
     fits, new_hash = await verify_password(data.password.get_secret_value(), user.password_hash)
     if not fits:

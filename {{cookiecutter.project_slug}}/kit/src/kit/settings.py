@@ -27,6 +27,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from kit.dotenv import complaint
+
 
 def _seconds(value: object) -> object:
     """`30` or `1.5`; pydantic alone takes only ISO 8601 (`PT30S`) from text."""
@@ -198,6 +200,9 @@ def load(cls: type[S]) -> S:
     Stops the program with one line for each setting that is missing or wrong.
     """
     global _loaded
+    file = cls.model_config.get("env_file")
+    if isinstance(file, str) and (problem := complaint(Path(file))):
+        raise SystemExit(problem)
     try:
         found = _loaded = cls()
     except ValidationError as error:

@@ -5,6 +5,7 @@ from kit.web.flashing import flash
 from kit.web.forms import Form, form_page, parse_form, see_other
 from kit.web.openapi import Responses
 from kit.web.rendering import page
+from kit.web.signing import read_signed, sign
 
 __all__ = [
     "Form",
@@ -14,5 +15,7 @@ __all__ = [
     "form_page",
     "page",
     "parse_form",
+    "read_signed",
     "see_other",
+    "sign",
 ]
