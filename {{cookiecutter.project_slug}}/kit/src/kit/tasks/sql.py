@@ -31,8 +31,8 @@ from sqlmodel import SQLModel, col
 from kit.database import engine, utcnow
 from kit.tasks import clock
 from kit.tasks.models import Job, JobStatus
+from kit.tasks.on_settle import insert_rows
 from kit.tasks.outcomes import ClaimedJob, Outcome
-from kit.tasks.worker.on_settle import insert_rows
 
 # Written into the SQL instead of bound: the planner then knows how few rows they are.
 READY: ColumnElement[str] = literal_column(f"'{JobStatus.READY}'")
