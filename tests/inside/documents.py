@@ -26,7 +26,7 @@ BLOCK = re.compile(
 FILE = re.compile(r"(?:# |\{# )((?:app|tests)/[\w./-]+)")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
-COMMAND = re.compile(r"(?:uv run |\.venv/bin/)manage ([^`\n#|…]+)")
+COMMAND = re.compile(r"(?:uv run |\.venv/bin/)manage ([a-z][^`\n#|…]*)")
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,14 @@ def copy_project(source: Path, target: Path) -> None:
 
 
 def write_files(blocks: list[Block], project: Path) -> list[Path]:
-    """Write the blocks that show files. A new folder becomes a package. Return the tests."""
-    written = [(project / block.file, block.code) for block in blocks if block.file]
-    for path, code in written:
+    """Write the blocks that show files; a new folder becomes a package. Return the files."""
+    files = {project / block.file: block.code for block in blocks if block.file}
+    for path, code in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(code, encoding="utf-8")
         if path.suffix == ".py":
             (path.parent / "__init__.py").touch()
-    return [path for path, _ in written if path.name.startswith("test_")]
+    return [*files]
 
 
 def run_document(document: Path, root: Path, project: Path) -> str:
@@ -87,8 +87,13 @@ def run_document(document: Path, root: Path, project: Path) -> str:
 
     blocks = blocks_of(document.read_text(encoding="utf-8"))
     copy_project(root, project)
-    tests = write_files(blocks, project)
+    written = write_files(blocks, project)
+    tests = [path for path in written if path.name.startswith("test_")]
+    manage = [sys.executable, "-c", "from app import manage; manage()"]
     commands = [[sys.executable, "-P", __file__, str(document)]]
+    if any(path.name == "models.py" for path in written):
+        making = [*manage, "makemigrations", "--message", "of the document"]
+        commands = [[*manage, "migrate"], making, *commands]
     if tests:
         pytest = [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider"]
         commands.append([*pytest, *map(str, tests)])
@@ -134,16 +139,8 @@ def run_blocks(document: Path) -> None:
                     runner.run(result)
 
 
-def main(document: Path) -> None:
-    """Make the tables of the copied project and of its document, then run the blocks."""
-    from kit import migrations
-
-    migrations.migrate()
-    if any("/models.py" in (block.file or "") for block in blocks_of(document.read_text())):
-        migrations.make("documents")
-        migrations.migrate()
-    run_blocks(document)
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    from kit.migrations import migrate
+
+    migrate()
+    run_blocks(Path(sys.argv[1]))

@@ -20,6 +20,7 @@ KIT = Path(kit.__path__[0])
 FOUND = [TEMPLATE / "README.md", ROOT / "README.md"]
 FOUND += [*sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("kit/docs/*.md"))]
 TEXTS = {path: path.read_text(encoding="utf-8") for path in FOUND}
+IMPORT = re.compile(r"^ *from kit\.(\w+) import ([\w, ]+|\([^)]+\))", re.MULTILINE)
 ID = "00000000-0000-0000-0000-000000000000"
 
 
@@ -60,6 +61,8 @@ def test_a_command_in_a_document_exists_with_these_options(path: Path, text: str
         command = command.get_command(context, arguments.pop(0))
         assert command, f"{path}: {text}"
     typed = [ID if word == "ID" else word for word in arguments]
+    for asked in (param for param in command.params if getattr(param, "prompt", None)):
+        typed += [asked.opts[0], "ada@example.com"]
     command.make_context("manage", typed, parent=context)
 
 
@@ -85,14 +88,15 @@ def imported_names() -> Iterator[tuple[str, str]]:
     """What the application and a new slice import from each package of kit."""
     files = [*(ROOT / "app").rglob("*.py"), *(KIT / "startapp" / "slice").rglob("*.py.tmpl")]
     for path in files:
-        text = path.read_text(encoding="utf-8")
-        for package, names in re.findall(r"^ *from kit\.(\w+) import ([\w, ]+|\([^)]+\))", text, re.M):
-            yield from ((package, name) for name in re.findall(r"\w+(?! as)\b", names))
+        for package, names in IMPORT.findall(path.read_text(encoding="utf-8")):
+            for name in filter(str.strip, names.strip("()").split(",")):
+                yield package, name.split()[0]
 
 
-@pytest.mark.parametrize(
-    ("package", "name"), sorted({*public_names(), *imported_names()}), ids="-".join
-)
+NAMES = sorted({*public_names(), *imported_names()})
+
+
+@pytest.mark.parametrize(("package", "name"), NAMES, ids=map(".".join, NAMES))
 def test_a_public_name_of_kit_is_documented(package: str, name: str) -> None:
     """In backticks, on a page that names its package."""
     pages = [prose_of(it) for path, it in TEXTS.items() if path.parent == ROOT / "kit" / "docs"]
