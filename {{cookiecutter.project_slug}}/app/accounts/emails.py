@@ -15,18 +15,21 @@ FORGOT_PASSWORD = f"{settings.base_url}/forgot-password"
 
 
 class WelcomeEmail(Email):
-    """The first e-mail: welcome, and please confirm your address."""
+    """The first e-mail: welcome, and please confirm your address.
+
+    It does not contain the name: anyone can register an address that isn't theirs, with a "name"
+    that advertises something.
+    """
 
     template = "welcome"
     subject = "Welcome to {project_name}"
 
-    full_name: str
     link: str
     days: int = VERIFICATION_DAYS
 
     @classmethod
     def sample(cls) -> Self:
-        return cls(to="ada@example.com", full_name="Ada Lovelace", link=verification_link("sample"))
+        return cls(to="ada@example.com", link=verification_link("sample"))
 
 
 class VerificationEmail(Email):

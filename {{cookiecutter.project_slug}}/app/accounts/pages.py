@@ -49,7 +49,7 @@ async def register(request: Request, db: SessionDep, client: ClientInfoDep) -> R
 
 @router.get("/register/done")
 async def show_check_inbox(request: Request) -> Response:
-    return page(request, "accounts/check_inbox.html")
+    return page(request, "accounts/check_inbox.html", promised=True)
 
 
 @router.get("/verify-email")
@@ -87,10 +87,19 @@ async def resend_verification(request: Request, db: SessionDep, client: ClientIn
     if form.data:
         try:
             await service.resend_verification(db, form.data.email, client)
-            return _check_inbox(form.data.email)
+            response = see_other("/resend-verification/done")
+            flash(
+                response, f"If {form.data.email} has an account, an e-mail is on its way.", "info"
+            )
+            return response
         except AppError as error:
             await form.refuse(error, db)
     return _resend_page(request, form)
+
+
+@router.get("/resend-verification/done")
+async def show_link_was_asked_for(request: Request) -> Response:
+    return page(request, "accounts/check_inbox.html", promised=False)
 
 
 @router.get("/login")

@@ -87,7 +87,7 @@ def create_engine(url: str) -> AsyncEngine:
         return engine
     memory = parsed.database in (None, "", ":memory:") or parsed.query.get("mode") == "memory"
     if not memory:
-        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+        Path(str(parsed.database)).parent.mkdir(0o700, parents=True, exist_ok=True)
     engine = create_async_engine(
         parsed,
         hide_parameters=True,

@@ -22,7 +22,7 @@ def make_sync_engine() -> Engine:
     url = url.set(drivername=url.drivername.replace("+aiosqlite", ""))
     is_sqlite = url.get_backend_name() == "sqlite"
     if is_sqlite and url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        Path(url.database).parent.mkdir(0o700, parents=True, exist_ok=True)
     connect_args: dict[str, Any] = {"timeout": 30} if is_sqlite else {**UTF_8}
     return create_engine(url, hide_parameters=True, poolclass=NullPool, connect_args=connect_args)
 
