@@ -180,3 +180,48 @@ def test_an_env_file_may_have_what_other_tools_write(tmp_path: Path, content: by
     code = "from app.settings import settings; print(settings.project_name)"
     process = python(code, {"SECRET_KEY": SECRET}, folder=tmp_path)
     assert (process.stdout, process.stderr) == ("Shop\n", "")
+
+
+@pytest.mark.parametrize("command", ["serve", "worker", "scheduler"])
+def test_servers_are_for_production_unless_told_otherwise(tmp_path: Path, command: str) -> None:
+    code = f"import sys; sys.argv = ['manage', {command!r}]; from kit.cli import main; main()"
+    process = python(code, {"SECRET_KEY": SECRET}, folder=tmp_path)
+    assert process.returncode == 1
+    assert [line.partition(":")[0] for line in process.stderr.splitlines()] == [
+        "BASE_URL",
+        "DATABASE_URL",
+        "MAIL_URL",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("environment", "paths"),
+    [
+        ({"ENVIRONMENT": "development"}, []),
+        ({"ENVIRONMENT": "development", "KIT_DEV": "yes"}, ["/dev/mailbox"]),
+        ({"ENVIRONMENT": "development", "FASTAPI_ENV": "development"}, ["/dev/mailbox"]),
+        (
+            {
+                "ENVIRONMENT": "production",
+                "KIT_DEV": "yes",
+                "BASE_URL": "https://shop.example",
+                "DATABASE_URL": "sqlite:///app.db",
+                "MAIL_URL": "smtp://localhost",
+            },
+            [],
+        ),
+    ],
+)
+def test_the_development_mailbox_is_served_by_manage_dev_alone(
+    tmp_path: Path, environment: dict[str, str], paths: list[str]
+) -> None:
+    code = (
+        "from app.main import app\n"
+        "from starlette.routing import Match\n"
+        "scope = {'type': 'http', 'method': 'GET', 'path': '/dev/mailbox', 'headers': []}\n"
+        "scope['root_path'] = ''\n"
+        "found = [r for r in app.router.routes if r.matches(scope)[0] is Match.FULL]\n"
+        "print(['/dev/mailbox'] if found else [])"
+    )
+    process = python(code, {"SECRET_KEY": SECRET} | environment, folder=tmp_path)
+    assert process.stdout == f"{paths}\n", process.stderr

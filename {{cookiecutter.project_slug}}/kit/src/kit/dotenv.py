@@ -4,6 +4,13 @@ from io import StringIO
 from pathlib import Path
 
 
+def names(path: Path) -> set[str]:
+    """The names that the file sets, in upper case; none if it can't be read."""
+    from dotenv import dotenv_values
+
+    return {name.upper() for name in dotenv_values(path)} if complaint(path) is None else set()
+
+
 def complaint(path: Path) -> str | None:
     """What is wrong with the file, in one line that holds none of its values; None if all is well.
 

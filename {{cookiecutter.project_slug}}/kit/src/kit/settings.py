@@ -29,6 +29,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kit.dotenv import complaint
 
+DEV = "KIT_DEV"
+"""`manage dev` sets this for the processes that it starts."""
+
 
 def _seconds(value: object) -> object:
     """`30` or `1.5`; pydantic alone takes only ISO 8601 (`PT30S`) from text."""
@@ -181,9 +184,32 @@ class Settings(BaseSettings):
                 raise ValueError(f"BROKER_URL: TASKS_ENGINE={self.tasks_engine} needs {urls}")
         return self
 
+    @model_validator(mode="after")
+    def _production_is_configured(self) -> Self:
+        """What is fine on a laptop by default would lose e-mails and send broken links."""
+        needed = {
+            "base_url": "the address at which people reach the application",
+            "database_url": "a database, such as postgresql://user:password@host:5432/name",
+            "mail_url": "a mail server, such as smtp://user:password@host:587",
+        }
+        missing = [
+            f"{name.upper()}: missing; production needs {what}"
+            for name, what in needed.items()
+            if name not in self.model_fields_set
+        ]
+        if self.is_production and missing:
+            raise ValueError("\n".join(missing))
+        return self
+
     @property
     def is_production(self) -> bool:
         return self.environment == "production"
+
+    @property
+    def is_development(self) -> bool:
+        """Whether `manage dev` (or `fastapi dev`) runs: no other command serves /dev to anyone."""
+        started = DEV in os.environ or os.environ.get("FASTAPI_ENV") == "development"
+        return self.environment == "development" and started
 
 
 S = TypeVar("S", bound=Settings)

@@ -33,6 +33,7 @@ def dev(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     _ensure_env_file()
     _require_free(host, port)
     os.environ.setdefault("SHUTDOWN_TIMEOUT", "2")  # a reload must not wait for a long job
+    os.environ["KIT_DEV"] = "yes"  # settings.DEV
     from kit.migrations import migrate
 
     for line in migrate():
@@ -48,6 +49,7 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="How many processes.")] = 1,
 ) -> None:
     """Run the web server for production (TLS and compression are the proxy's)."""
+    _default_to_production()
     from kit.cli.checks import deployment_problems
     from kit.logging import configure_logging, get_logger
     from kit.settings import settings
@@ -80,6 +82,7 @@ def worker(
     ] = False,
 ) -> None:
     """Run a worker for the engine in the settings, until SIGTERM; start as many as you like."""
+    _default_to_production()
     if concurrency:
         os.environ["TASKS_CONCURRENCY"] = str(concurrency)  # the pool of connections goes by it
     from kit.logging import configure_logging
@@ -102,6 +105,7 @@ def scheduler() -> None:
 
     With TASKS_ENGINE=inprocess the web server does this by itself.
     """
+    _default_to_production()
     from kit.tasks.schedule import run_scheduler
 
     require_migrations()
@@ -240,6 +244,14 @@ def check(
     if problems:
         raise typer.Exit(1)
     typer.echo("No problems found.")
+
+
+def _default_to_production() -> None:
+    """The commands for servers are for production, unless ENVIRONMENT says otherwise."""
+    from kit.dotenv import names
+
+    if "ENVIRONMENT" not in os.environ and "ENVIRONMENT" not in names(Path(".env")):
+        os.environ["ENVIRONMENT"] = "production"
 
 
 def _serve(host: str, port: int, **options: Any) -> None:
