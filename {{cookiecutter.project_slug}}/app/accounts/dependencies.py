@@ -94,7 +94,7 @@ def _page(request: Request) -> str:
     Only the path is used, so it is always one of ours, whatever site a Referer names.
     """
     if request.method == "GET":
-        return request.url.path
+        return f"{request.url.path}?{request.url.query}".rstrip("?")
     with suppress(ValueError):  # `http://[` isn't a valid URL
         return urlsplit(request.headers.get("referer", "")).path
     return ""

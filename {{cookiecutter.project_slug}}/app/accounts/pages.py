@@ -5,7 +5,7 @@ import re
 from fastapi import APIRouter, Request
 from kit.database import SessionDep
 from kit.errors import AppError
-from kit.web import Form, flash, form_page, page, parse_form, see_other
+from kit.web import Form, flash, form_page, page, parse_form, require_https, see_other
 from starlette.responses import Response
 
 from app.accounts import service, sign_in
@@ -63,6 +63,7 @@ async def verify_email(request: Request, db: SessionDep, client: ClientInfoDep) 
     form = await parse_form(request, FirstSignIn)
     if form.data:
         try:
+            require_https(request)
             new = await sign_in.verify_and_sign_in(db, form.data, client)
             response = see_other("/account")
             set_session_cookie(response, new)
@@ -116,6 +117,7 @@ async def login(
     form = await parse_form(request, SignIn)
     if form.data:
         try:
+            require_https(request)
             new = await sign_in.sign_in(db, form.data, client)
             response = see_other(local_path(next))
             set_session_cookie(response, new)

@@ -71,6 +71,15 @@ def _has_port(url: str) -> str:
     return url
 
 
+def _origins(text: str) -> str:
+    found = [origin.strip().rstrip("/") for origin in text.split(",") if origin.strip()]
+    for origin in found:
+        scheme, _, host = origin.partition("://")
+        if scheme not in ("http", "https") or not host or set("/?#@* ") & set(host):
+            raise ValueError(f"{origin} isn't an origin such as https://app.example.com")
+    return ",".join(found)
+
+
 def _one_line(text: str) -> str:
     if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text):
         raise ValueError("must be one line, without control characters")
@@ -127,6 +136,9 @@ class Settings(BaseSettings):
     """`address` or `Name <address>`; without a name the project's is shown."""
     mail_reply_to: str | None = None
     """Where answers go, if not to MAIL_FROM."""
+
+    trusted_origins: Annotated[str, AfterValidator(_origins)] = ""
+    """Other sites whose pages may use the API, with commas: `https://app.example.com`."""
 
     rate_limits: bool = True
     forwarded_allow_ips: str = "127.0.0.1"
@@ -200,6 +212,11 @@ class Settings(BaseSettings):
         if self.is_production and missing:
             raise ValueError("\n".join(missing))
         return self
+
+    @property
+    def origins(self) -> list[str]:
+        """TRUSTED_ORIGINS, one by one."""
+        return [origin for origin in self.trusted_origins.split(",") if origin]
 
     @property
     def is_production(self) -> bool:

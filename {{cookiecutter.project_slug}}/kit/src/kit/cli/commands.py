@@ -278,7 +278,8 @@ def _serve(host: str, port: int, **options: Any) -> None:
 
 def _require_free(host: str, port: int) -> None:
     try:
-        with socket.create_server((host, port)):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host, port), family=family):
             return
     except OSError as error:
         stop(f"{host}:{port}: {error.strerror}; choose another with --host or --port")
@@ -305,7 +306,7 @@ def _link_to(host: str, port: int) -> None:
     """Say where the server is, and let links in e-mails lead there, unless BASE_URL is set."""
     from kit.settings import settings
 
-    url = f"http://{host}:{port}"
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     if "base_url" not in settings.model_fields_set:
         os.environ["BASE_URL"] = url
     typer.secho(f"\n  {settings.project_name} is at {url}", bold=True)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,6 +33,15 @@ def install_middleware(
     app.add_middleware(BodyLimit, limit=MAX_BODY, uploads=UPLOADS)
     app.add_middleware(Utf8Forms)
     app.add_middleware(CrossOriginProtection)
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_credentials=True,
+            allow_methods=["DELETE", "GET", "PATCH", "POST", "PUT"],
+            allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["Location", "Retry-After", "X-Request-ID"],
+        )
     app.add_middleware(SecurityHeaders)
 
 
@@ -94,13 +104,16 @@ def _is_same_origin(method: str, headers: Headers) -> bool:
     if headers.get("authorization", "").lower().startswith("bearer "):
         return True
     origin = headers.get("origin")
-    if origin == _own_origin():
+    if origin == _own_origin() or origin in settings.origins:
         return True
     if site := headers.get("sec-fetch-site"):
         return site in ("same-origin", "none")
-    host = headers.get("host")
-    # Compared as text, for `http://[` is no URL and can't be taken apart.
-    return origin is None or (bool(host) and origin.partition("://")[2] == host)
+    if origin is None:
+        return True
+    # Compared as text: `http://[` isn't a valid URL and can't be taken apart.
+    scheme, _, host = origin.partition("://")
+    downgraded = scheme == "http" and settings.base_url.startswith("https://")
+    return bool(host) and host == headers.get("host") and not downgraded
 
 
 def _own_origin() -> str:
