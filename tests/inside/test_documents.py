@@ -106,3 +106,36 @@ def test_a_public_name_of_kit_is_documented(package: str, name: str) -> None:
     pages = [prose_of(it) for path, it in TEXTS.items() if path.parent == ROOT / "kit" / "docs"]
     about = [page for page in pages if re.search(rf"`kit\.{package}\b", page)]
     assert any(re.search(rf"`@?{name}\b", page) for page in about)
+
+
+def found_in_kit(pattern: str, *globs: str) -> set[str]:
+    files = [path for glob in globs for path in KIT.glob(glob) if "vendor" not in path.parts]
+    return {it for path in files for it in re.findall(pattern, path.read_text(encoding="utf-8"))}
+
+
+BLOCK = r"{% block (\w+)"
+OF_THE_LAYOUT = [
+    ("web/layout.html", block) for block in found_in_kit(BLOCK, "[adw]*/templates/[adw]*/*.html")
+]
+OF_THE_LAYOUT += [
+    (f"mail/layout.{kind}", block)
+    for kind in ("html", "txt")
+    for block in found_in_kit(BLOCK, f"*/templates/emails/*.{kind}")
+]
+
+
+@pytest.mark.parametrize(("layout", "block"), sorted(OF_THE_LAYOUT))
+def test_a_block_that_kit_fills_is_in_the_layout_and_documented(layout: str, block: str) -> None:
+    folder, _, _ = layout.partition("/")
+    if block != "admin":  # admin/layout.html, kit's own, has it
+        path = ROOT / "app" / folder / "templates" / layout
+        assert f"{{% block {block} %}}" in path.read_text(encoding="utf-8")
+    page = "admin" if block == "admin" else folder
+    assert block in (ROOT / "kit" / "docs" / f"{page}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(found_in_kit(r"var\((--(?!pico)[\w-]+)", "*/static/*.css")))
+def test_a_color_that_kit_takes_from_the_look_is_there_and_documented(name: str) -> None:
+    look = (ROOT / "app" / "web" / "static" / "app.css").read_text(encoding="utf-8")
+    assert f"{name}:" in look
+    assert f"`{name}`" in (ROOT / "kit" / "docs" / "web.md").read_text(encoding="utf-8")
