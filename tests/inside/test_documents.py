@@ -11,6 +11,7 @@ import kit
 import pytest
 from kit.cli import load_commands, manage
 from kit.discovery import root
+from kit.settings import Settings
 from typer.main import get_command
 
 from inside.documents import COMMAND, LINK, anchors_of, blocks_of, prose_of, run_document
@@ -106,6 +107,11 @@ def test_a_public_name_of_kit_is_documented(package: str, name: str) -> None:
     pages = [prose_of(it) for path, it in TEXTS.items() if path.parent == ROOT / "kit" / "docs"]
     about = [page for page in pages if re.search(rf"`kit\.{package}\b", page)]
     assert any(re.search(rf"`@?{name}\b", page) for page in about)
+
+
+@pytest.mark.parametrize("setting", sorted(map(str.upper, Settings.model_fields)))
+def test_a_setting_of_kit_is_in_the_readme(setting: str) -> None:
+    assert f"`{setting}`" in TEXTS[ROOT / "README.md"]
 
 
 def found_in_kit(pattern: str, *globs: str) -> set[str]:
