@@ -18,9 +18,16 @@ if TYPE_CHECKING:
 SECRET = re.compile(r"password|token|secret|authorization|cookie|api_?key", re.IGNORECASE)
 TOKEN_IN_URL = re.compile(r"([?&][\w-]*(?:token|key|code)=)[^&\s\"']+", re.IGNORECASE)
 CHATTY = (
-    *("aiosqlite", "alembic.runtime.plugins", "asyncio", "httpx", "httpx2"),
-    *("multipart", "python_multipart", "watchfiles"),
+    "aiosqlite",
+    "alembic.runtime.plugins",
+    "asyncio",
+    "httpx",
+    "httpx2",
+    "multipart",
+    "python_multipart",
+    "watchfiles",
 )
+"""Loggers that are heard from WARNING on."""
 
 
 def get_logger(name: str) -> BoundLogger:
