@@ -3,9 +3,9 @@
 aiosqlite asks its thread four times for one SELECT: for a cursor, to execute, to fetch, to close.
 With every trip the interpreter changes threads, which costs more than the statement does.
 
-SQLite lets one connection write at a time. The others ask again every tenth of a second, whoever
-is lucky gets in, and under load one of them asked for 30 seconds in vain. So those of one process
-stand in a queue here; what other processes write is still waited for in SQLite's way.
+SQLite lets one connection write at a time. The others ask again every tenth of a second, in no
+order, and under load one of them asked for 30 seconds in vain. So those of one process queue here;
+for other processes they still wait in SQLite's way.
 
 And a search that knows the upper case of every language, as PostgreSQL's does.
 """
@@ -79,7 +79,7 @@ class Connection(aiosqlite.Connection):
 
     def stop(self) -> asyncio.Future[Any] | None:
         """Each way to close comes by here: from the garbage collector in any thread, and twice
-        if `close` is cancelled, after which nobody would answer the second time.
+        if `close` is cancelled, after which a second call would get no answer.
         """
         if self._turn:
             with suppress(RuntimeError):  # the loop is closed

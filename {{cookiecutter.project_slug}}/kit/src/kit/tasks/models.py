@@ -132,8 +132,8 @@ _DEFAULTS = {
 def new_job(*, arguments: dict[str, Any], run_after: datetime, **values: Any) -> Job:
     """A job to be inserted, made the way SQLAlchemy makes an object of a row that it has loaded.
 
-    `Job(…)` would tell pydantic and SQLAlchemy of each of twenty attributes. That takes ten times as
-    long, and several times as long as the rest of `enqueue`.
+    `Job(…)` would tell pydantic and SQLAlchemy of each of twenty attributes, which takes ten times
+    as long, and several times as long as the rest of `enqueue`.
     """
     job: Job = class_mapper(Job).class_manager.new_instance()
     made = {"id": uuid7(), "created_at": utcnow(), "arguments": arguments, "run_after": run_after}

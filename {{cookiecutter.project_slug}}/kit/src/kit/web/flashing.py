@@ -9,7 +9,7 @@ from starlette.responses import Response
 from kit.settings import settings
 
 _COOKIE = "flash"
-_MAX_AGE = 300  # seconds; a message that nobody saw for this long would only puzzle
+_MAX_AGE = 300  # seconds; an older message would only puzzle
 
 Kind = Literal["success", "info", "error"]
 

@@ -103,7 +103,7 @@ def _is_same_origin(method: str, headers: Headers) -> bool:
     if site := headers.get("sec-fetch-site"):
         return site in ("same-origin", "none")
     host = headers.get("host")
-    # Compared as text, for `http://[` is no URL and can't be taken apart.
+    # Compared as text, because `http://[` isn't a valid URL and can't be parsed.
     return origin is None or (bool(host) and origin.partition("://")[2] == host)
 
 
