@@ -100,7 +100,7 @@ def deployment_problems(settings: Settings = settings, env: Path = Path(".env"))
         "MAIL_URL: tls=none sends e-mails in clear to another machine": (
             _is_in_clear(settings.mail_url)
         ),
-        "MAIL_FROM: example.com is only for examples; set an address of yours": (
+        "MAIL_FROM: example.com is nobody's address": (
             settings.mail_from.rstrip(">").endswith("@example.com")
         ),
         "RATE_LIMITS: off; leave them on unless a gateway limits": not settings.rate_limits,
