@@ -41,7 +41,7 @@ def create_app(
 
     operator: returns the user who asks, if they may open /admin; raises what refuses or redirects
         everybody else. It guards every `admin` module.
-    user_id: returns the id of the user who asks; raises if nobody is signed in. Users see the
+    user_id: returns the id of the user who asks; raises if no user is signed in. Users see the
         state of the jobs that were enqueued with this `owner`.
     lifespan: your own, as FastAPI takes it. It is entered before jobs run and left after them.
     content_security_policy: further sources by directive, beside our own site:

@@ -61,7 +61,7 @@ def _scheme_in(*schemes: str) -> AfterValidator:
 
 
 def _has_port(url: str) -> str:
-    """Libraries would tell of a wrong one much later, and in a traceback."""
+    """Libraries would report a wrong port much later, in a traceback."""
     try:
         _ = urlsplit(url).port
     except ValueError:
@@ -89,7 +89,7 @@ def _one_line(text: str) -> str:
 
 
 class Settings(BaseSettings):
-    """Every setting, with its default; `.env.example` explains each to whoever deploys."""
+    """Every setting, with its default. `.env.example` explains each."""
 
     model_config = SettingsConfigDict(
         # Tests must not depend on what a developer has in .env.
@@ -124,9 +124,9 @@ class Settings(BaseSettings):
     tasks_concurrency: Annotated[int, Field(ge=1, le=1000)] = 10
     """Jobs that one worker runs at the same time."""
     tasks_lease: Seconds = timedelta(seconds=30)
-    """How long a job of a worker that died stays its own; living workers renew it."""
+    """How long a dead worker's job stays claimed; living workers renew their leases."""
     tasks_republish_after: Seconds = timedelta(seconds=60)
-    """When the broker is told again of a job that nobody has picked up."""
+    """When a job that no worker has picked up is announced to the broker again."""
     shutdown_timeout: Seconds = timedelta(seconds=20)
     """How long SIGTERM waits for running jobs and shielded work."""
 
@@ -142,7 +142,7 @@ class Settings(BaseSettings):
 
     rate_limits: bool = True
     forwarded_allow_ips: str = "127.0.0.1"
-    """Proxies that are believed whom they speak for; uvicorn's name of it."""
+    """Proxies whose X-Forwarded-* headers we trust; named as uvicorn's option."""
 
     ready_max_queue_lag: SecondsOrOff = timedelta(minutes=15)
     """`/readyz` fails when the oldest due job has waited for longer; None: it never does."""
@@ -256,7 +256,7 @@ def load(cls: type[S]) -> S:
 
 
 def __getattr__(name: str) -> Any:  # PEP 562: called for what the module has not got (yet)
-    """`settings`: what `app/settings.py` loads, imported when somebody first asks for it."""
+    """`settings`: what `app/settings.py` loads. It is imported at first use."""
     if name != "settings":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if _loaded is None:

@@ -105,7 +105,7 @@ class Connection(aiosqlite.Connection):
 
     def stop(self) -> asyncio.Future[Any] | None:
         """Each way to close comes by here: from the garbage collector in any thread, and twice
-        if `close` is cancelled, after which nobody would answer the second time.
+        if `close` is cancelled, after which a second call would get no answer.
         """
         if self._turn:
             with suppress(RuntimeError):  # the loop is closed

@@ -78,15 +78,15 @@ async def hash_password(password: str) -> str:
 async def verify_password(password: str, password_hash: str | None) -> tuple[bool, str | None]:
     """Whether the password fits, and a new hash if the old one's parameters are outdated.
 
-    Without a hash (nobody has this address) it takes as long, and fails: the time of the
-    answer does not tell who has an account.
+    Without a hash, for an unknown address, it takes as long and fails, so that the time of the
+    answer does not tell which addresses have an account.
     """
 
     def verify() -> tuple[bool, str | None]:
         from pwdlib.exceptions import UnknownHashError
 
         try:
-            return _argon2().verify_and_update(_normalised(password), password_hash or _nobodys())
+            return _argon2().verify_and_update(_normalised(password), password_hash or _unknown())
         except UnknownHashError:  # an account that was imported, or made without a password
             return False, None
 
@@ -97,7 +97,7 @@ async def verify_password(password: str, password_hash: str | None) -> tuple[boo
 def _argon2() -> "PasswordHash":
     """OWASP's Password Storage Cheat Sheet: argon2id with 19 MiB, 2 passes, 1 lane.
 
-    Raise them when your hardware allows: whoever signs in next is rehashed.
+    Raise them when your hardware allows: a password is rehashed at its next use.
     """
     from pwdlib import PasswordHash  # a tenth of a second that no command but these needs
     from pwdlib.hashers.argon2 import Argon2Hasher
@@ -113,7 +113,7 @@ def _normalised(password: str) -> str:
 
 
 @cache
-def _nobodys() -> str:
+def _unknown() -> str:
     return _argon2().hash(token_urlsafe())
 
 
