@@ -37,8 +37,7 @@ check: $(UV) ## lint and check the types, of the template's own code and of the 
 	$(IN_PLACE) ruff check app kit migrations tests
 	$(IN_PLACE) ruff format --check app kit migrations tests
 	$(IN_PLACE) mypy app kit/src migrations tests
-	$(IN_PLACE) lint-imports
-	$(IN_PLACE) lint-imports --config kit/pyproject.toml
+	$(IN_PLACE) lint-imports --no-logo pyproject.toml kit/pyproject.toml
 
 .PHONY: build/check
 build/check: $(UV)
