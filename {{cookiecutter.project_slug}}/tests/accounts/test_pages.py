@@ -241,7 +241,10 @@ async def test_the_confirmation_can_be_sent_again(
     await register(client)
     before = len(mailbox)
     response = await client.post("/resend-verification", data={"email": ADDRESS})
-    assert (response.status_code, response.headers["location"]) == (303, "/register/done")
+    assert (response.status_code, response.headers["location"]) == (
+        303,
+        "/resend-verification/done",
+    )
     assert len(mailbox) == before + 1
 
 
@@ -284,7 +287,10 @@ async def test_every_form_that_is_sent_too_often_says_when_to_try_again(
 async def test_asking_for_a_link_never_tells_who_is_registered(client: httpx2.AsyncClient) -> None:
     response = await client.post("/resend-verification", data={"email": "nobody@example.com"})
 
-    assert (response.status_code, response.headers["location"]) == (303, "/register/done")
+    assert (response.status_code, response.headers["location"]) == (
+        303,
+        "/resend-verification/done",
+    )
 
 
 async def test_who_is_not_signed_in_signs_in_first_and_comes_back(
@@ -294,9 +300,10 @@ async def test_who_is_not_signed_in_signs_in_first_and_comes_back(
     await verify(client, mailbox)
     await client.post("/logout")
 
-    response = await client.get("/account")
+    response = await client.get("/account?tab=devices")
 
-    assert (response.status_code, response.headers["location"]) == (303, "/login?next=/account")
+    assert response.status_code == 303
+    assert response.headers["location"] == "/login?next=/account%3Ftab%3Ddevices"
     assert (await sign_in(client, url="/login?next=/docs")).headers["location"] == "/docs"
 
 

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 from kit.settings import settings
-from kit.web.middleware import MAX_BODY, UPLOADS
+from kit.web.bodies import MAX_BODY, UPLOADS
 
 BODY = {"email": "anna@example.com", "password": "correct horse battery"}
 

@@ -77,7 +77,7 @@ def _include_routes(
     app.include_router(admin.jobs_api, dependencies=[Depends(_remember_user_id(user_id))])
     for router in (health.router, docs.router, admin.metrics_api):
         app.include_router(router)
-    if not settings.is_production:
+    if settings.is_development or settings.environment == "test":
         for router in (*(module.router for module in modules("dev", "app")), dev.router):
             app.include_router(router, dependencies=[Depends(require_own_host)])
 

@@ -74,6 +74,15 @@ async def allows(limit: Limit, *key: str) -> bool:
         return await _in_memory().hit(_item(limit), _hashed(key))
 
 
+async def reset(limit: Limit, *key: str) -> None:
+    """Forget what was counted for this key, as after a password was reset."""
+    for limiter in {_limiter(), _in_memory()}:
+        try:
+            await limiter.clear(_item(limit), _hashed(key))
+        except Exception as error:
+            log.warning("a rate limit was not reset: Redis is away", error=str(error))
+
+
 def forget() -> None:
     """Start counting anew."""
     _limiter.cache_clear()

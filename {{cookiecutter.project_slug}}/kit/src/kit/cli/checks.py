@@ -103,6 +103,9 @@ def deployment_problems(settings: Settings = settings, env: Path = Path(".env"))
         "MAIL_FROM: example.com is nobody's address": (
             settings.mail_from.rstrip(">").endswith("@example.com")
         ),
+        "FORWARDED_ALLOW_IPS: * believes any client about its address; name the proxy": (
+            "*" in settings.forwarded_allow_ips
+        ),
         "RATE_LIMITS: off; leave them on unless a gateway limits": not settings.rate_limits,
         ".env: others on this machine may read it; chmod o-rwx .env": _is_public(env),
     }

@@ -33,7 +33,11 @@ def dev(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     _ensure_env_file()
     _require_free(host, port)
     os.environ.setdefault("SHUTDOWN_TIMEOUT", "2")  # a reload must not wait for a long job
-    migrate()
+    os.environ["KIT_DEV"] = "yes"  # settings.DEV
+    from kit.migrations import migrate
+
+    for line in migrate():
+        typer.echo(line)
     _link_to(host, port)
     _serve(host, port, reload=True, reload_dirs=["app"], timeout_graceful_shutdown=2)
 
@@ -45,6 +49,7 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="How many processes.")] = 1,
 ) -> None:
     """Run the web server for production (TLS and compression are the proxy's)."""
+    _default_to_production()
     from kit.cli.checks import deployment_problems
     from kit.logging import configure_logging, get_logger
     from kit.settings import settings
@@ -77,6 +82,7 @@ def worker(
     ] = False,
 ) -> None:
     """Run a worker for the engine in the settings, until SIGTERM; start as many as you like."""
+    _default_to_production()
     if concurrency:
         os.environ["TASKS_CONCURRENCY"] = str(concurrency)  # the pool of connections goes by it
     from kit.logging import configure_logging
@@ -99,6 +105,7 @@ def scheduler() -> None:
 
     With TASKS_ENGINE=inprocess the web server does this by itself.
     """
+    _default_to_production()
     from kit.tasks.schedule import run_scheduler
 
     require_migrations()
@@ -108,37 +115,57 @@ def scheduler() -> None:
 @manage.command(context_settings={"ignore_unknown_options": True})
 def migrate(
     revision: Annotated[
-        str, typer.Argument(help="Where to go: head, a revision, +1; backwards: -1, base.")
+        str, typer.Argument(help="Where to go: head, base, a revision, or relative: +1, -1.")
     ] = "head",
     kit: Annotated[
         bool, typer.Option("--kit", help="The tables of kit, instead of yours.")
     ] = False,
+    list_: Annotated[bool, typer.Option("--list", help="Only list what is applied.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Go backwards without asking.")] = False,
 ) -> None:
     """Bring the database up to date: the tables of kit, then yours."""
     from kit import migrations
 
-    lines = migrations.migrate(revision, migrations.KIT if kit else None)
-    for line in lines:
-        typer.echo(line)
+    if list_:
+        typer.echo("\n".join(migrations.list_migrations()))
+        return
+    plans = migrations.plan(revision, migrations.KIT if kit else None)
+    for plan in plans:
+        if plan.backwards and not yes:
+            steps = "".join(f"\n  {migrations.describe(step)}" for step in plan.steps)
+            typer.confirm(
+                f"This undoes{steps}\nand deletes the rows in what it made. Go on?", abort=True
+            )
+        for line in migrations.run(plan):
+            typer.echo(line)
     if revision == "head":
         typer.echo("The database is up to date.")
-    elif not lines:
-        typer.echo(f"Nothing to do for {revision}.")
+    elif not any(plan.steps for plan in plans):
+        typer.echo(f"The database is at {revision} already.")
 
 
 @manage.command()
 def makemigrations(
-    message: Annotated[str, typer.Option("--message", "-m", help="What changes, in few words.")],
+    message: Annotated[str, typer.Option("--message", "-m", help="What changes, in a few words.")],
+    empty: Annotated[bool, typer.Option("--empty", help="Write one to fill in by hand.")] = False,
+    merge: Annotated[bool, typer.Option("--merge", help="Join two newest migrations.")] = False,
     kit: Annotated[bool, typer.Option("--kit", hidden=True)] = False,  # for those who work on it
 ) -> None:
     """Write a migration for what changed in the models; read it before you run it."""
     from kit import migrations
 
-    warnings = migrations.make(message, migrations.KIT if kit else migrations.APP)
-    if warnings is None:
-        typer.echo("The models have not changed; nothing was written.")
-    for warning in warnings or []:
-        typer.echo(warning, err=True)
+    history = migrations.KIT if kit else migrations.APP
+    if empty:
+        migrations.make_empty(message, history)
+    elif merge:
+        if not migrations.merge(message, history):
+            typer.echo("There is only one newest migration; nothing was written.")
+    else:
+        warnings = migrations.make(message, history)
+        if warnings is None:
+            typer.echo("The models have not changed; nothing was written.")
+        for warning in warnings or []:
+            typer.echo(warning, err=True)
 
 
 @manage.command()
@@ -219,17 +246,28 @@ def check(
     typer.echo("No problems found.")
 
 
+def _default_to_production() -> None:
+    """The commands for servers are for production, unless ENVIRONMENT says otherwise."""
+    from kit.dotenv import names
+
+    if "ENVIRONMENT" not in os.environ and "ENVIRONMENT" not in names(Path(".env")):
+        os.environ["ENVIRONMENT"] = "production"
+
+
 def _serve(host: str, port: int, **options: Any) -> None:
     import uvicorn
 
     from kit.logging import configure_logging
     from kit.settings import settings
+    from kit.web.protocol import BoundedProtocol, connection_limit
 
     configure_logging()
     uvicorn.run(
         "app.main:app",
         host=host,
         port=port,
+        http=BoundedProtocol,
+        limit_concurrency=connection_limit(),
         forwarded_allow_ips=settings.forwarded_allow_ips,
         access_log=False,  # app/logging.py writes one line per request, without secrets
         log_config=None,
@@ -240,7 +278,8 @@ def _serve(host: str, port: int, **options: Any) -> None:
 
 def _require_free(host: str, port: int) -> None:
     try:
-        with socket.create_server((host, port)):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host, port), family=family):
             return
     except OSError as error:
         stop(f"{host}:{port}: {error.strerror}; choose another with --host or --port")
@@ -267,7 +306,7 @@ def _link_to(host: str, port: int) -> None:
     """Say where the server is, and let links in e-mails lead there, unless BASE_URL is set."""
     from kit.settings import settings
 
-    url = f"http://{host}:{port}"
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     if "base_url" not in settings.model_fields_set:
         os.environ["BASE_URL"] = url
     typer.secho(f"\n  {settings.project_name} is at {url}", bold=True)
