@@ -1,4 +1,4 @@
-"""What every engine with a broker keeps: the names of the invariants are those of the README."""
+"""What every engine with a broker guarantees."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,8 +1,9 @@
 """A job table whose jobs wait until a test runs them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Protocol
 from uuid import UUID
 
 import pytest
@@ -28,9 +29,13 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     engines.current.cache_clear()
 
 
+class JobOf(Protocol):
+    async def __call__(self, id_: UUID) -> Job: ...
+
+
 @pytest.fixture
-def job_of() -> Callable[[UUID], Awaitable[Job]]:
-    """Reads a job anew."""
+def job_of() -> JobOf:
+    """Reads a job from the database."""
 
     async def read(id_: UUID) -> Job:
         async with Session() as session:
@@ -41,19 +46,9 @@ def job_of() -> Callable[[UUID], Awaitable[Job]]:
     return read
 
 
-async def until(condition: Callable[[], Awaitable[bool] | bool], *, seconds: float = 60) -> None:
-    """Wait for what must come; a deadline before pytest's own leaves a report one can read."""
-    async with asyncio.timeout(seconds):
-        while True:
-            met = condition()
-            if met if isinstance(met, bool) else await met:
-                return
-            await asyncio.sleep(0.02)
-
-
 @asynccontextmanager
 async def working(worker: Worker) -> AsyncIterator[Worker]:
-    """Runs the worker until the block is left; it finishes what it has begun."""
+    """Run the worker during the block; it finishes the jobs that it has begun."""
     running = asyncio.create_task(worker.run())
     try:
         yield worker

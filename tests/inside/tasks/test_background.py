@@ -1,4 +1,4 @@
-"""I7, and when work beside a request begins."""
+"""Work beside a request: when it begins, and that its errors harm no other work."""
 
 import asyncio
 import socket

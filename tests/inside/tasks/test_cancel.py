@@ -1,6 +1,5 @@
 """What becomes of a job that is cancelled while it runs, and of one that is retried."""
 
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -8,7 +7,7 @@ from uuid import UUID
 import pytest
 import time_machine
 from kit.database import engine, utcnow
-from kit.tasks import Job, JobStatus, sql
+from kit.tasks import JobStatus, sql
 from kit.tasks.models import CANCELLED
 from kit.tasks.service import cancel_job, retry_job, retry_jobs
 from kit.tasks.worker.worker import Worker
@@ -16,9 +15,7 @@ from kit.testing import until
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from inside.tasks import jobs
-from inside.tasks.conftest import working
-
-JobOf = Callable[[UUID], Awaitable[Job]]
+from inside.tasks.conftest import JobOf, working
 
 MINUTE = timedelta(minutes=1)
 

@@ -1,8 +1,7 @@
-"""I1 and I3: real processes are killed at each step of a job's life."""
+"""Committed jobs run, whatever dies when: processes are killed at each step of a job's life."""
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -16,8 +15,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from inside.tasks import jobs, processes
-
-JobOf = Callable[[UUID], Awaitable[Job]]
+from inside.tasks.conftest import JobOf
 
 
 async def killed(*arguments: str) -> bool:

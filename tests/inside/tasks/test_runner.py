@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 import structlog
@@ -25,8 +25,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from structlog.testing import capture_logs
 
 from inside.tasks import jobs
-
-JobOf = Callable[[UUID], Awaitable[Job]]
+from inside.tasks.conftest import JobOf
 
 
 class Order(BaseModel):

@@ -1,4 +1,4 @@
-"""I4, and when a tick is."""
+"""A tick runs once, however many schedulers there are; and when ticks are."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,21 +1,18 @@
 """A worker that is told what to run, as brokers do."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from kit.database import engine
-from kit.tasks import Job, JobStatus, sql
+from kit.tasks import JobStatus, sql
 from kit.tasks.worker.worker import Worker
 from kit.testing import until
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from inside.tasks import jobs
-from inside.tasks.conftest import working
-
-JobOf = Callable[[UUID], Awaitable[Job]]
+from inside.tasks.conftest import JobOf, working
 
 
 async def test_a_submitted_job_is_settled_when_submit_returns(

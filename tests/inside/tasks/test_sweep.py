@@ -1,4 +1,4 @@
-"""I8: what the broker lost is announced again, and what a dead worker held is freed."""
+"""The sweep announces again what the broker has lost, and frees what a dead worker held."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,15 +1,14 @@
-"""I2 and I6, and what makes the worker quick."""
+"""One worker at a time runs a job, SIGTERM loses none, and what makes workers quick."""
 
 import asyncio
 import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
-from uuid import UUID
 
 import pytest
 from kit.database import Session, engine, utcnow
@@ -26,9 +25,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from structlog.testing import capture_logs
 
 from inside.tasks import jobs, processes
-from inside.tasks.conftest import working
-
-JobOf = Callable[[UUID], Awaitable[Job]]
+from inside.tasks.conftest import JobOf, working
 
 
 async def unfinished() -> int:

@@ -1,4 +1,8 @@
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
 import pytest
+import time_machine
 from httpx2 import AsyncClient
 from kit.settings import settings
 from kit.tasks import Job
@@ -62,15 +66,23 @@ async def test_the_farewell_arrives_though_nobody_is_there_any_more(
 
 
 async def test_the_farewell_is_sent_later_if_the_mail_server_is_away(
-    client: AsyncClient, session: AsyncSession, user: User, monkeypatch: pytest.MonkeyPatch
+    client: AsyncClient,
+    session: AsyncSession,
+    user: User,
+    mailbox: Mailbox,
+    run_jobs: Callable[[], Awaitable[int]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(settings, "mail_url", "smtp://127.0.0.1:1")
-
-    assert (await delete_account(client)).status_code == 204
+    with monkeypatch.context() as patch:
+        patch.setattr(settings, "mail_url", "smtp://127.0.0.1:1")
+        assert (await delete_account(client)).status_code == 204
 
     [job] = (await session.exec(select(Job))).all()
     assert job.status == "ready"
     assert job.arguments == {"email": user.email}
+    with time_machine.travel(job.run_after + timedelta(seconds=1)):
+        assert await run_jobs() == 1
+    assert mailbox.to(user).latest.subject == "Your account was deleted"
 
 
 async def test_the_address_is_free_again(client: AsyncClient, mailbox: Mailbox) -> None:

@@ -31,7 +31,7 @@ async def test_an_email_survives_the_worker_that_sends_it(
         unfinished = select(func.count()).where(col(Job.finished_at).is_(None))
         return (await session.exec(unfinished)).one() == 0
 
-    manage.environment |= {"MAIL_URL": smtp.url, "TASKS_LEASE": "1", "TASKS_REPUBLISH_AFTER": "1"}
+    manage.environment |= {"MAIL_URL": smtp.url, "TASKS_LEASE": "3", "TASKS_REPUBLISH_AFTER": "3"}
     smtp.answer = SILENCE  # the server has the e-mail, but the worker can't know
     worker = manage.worker()
     assert (await register(client)).status_code == 202
@@ -42,8 +42,9 @@ async def test_an_email_survives_the_worker_that_sends_it(
     manage.worker("--with-scheduler")
     await until(all_jobs_are_finished)
 
-    first, second = smtp.to(EMAIL)
-    assert first["Message-ID"] == second["Message-ID"], "so its reader sees it once"
-    token = Mail(second).link("/verify-email").partition("token=")[2]
+    copies = smtp.to(EMAIL)
+    assert len(copies) > 1
+    assert len({mail["Message-ID"] for mail in copies}) == 1, "so that its reader sees one e-mail"
+    token = Mail(copies[-1]).link("/verify-email").partition("token=")[2]
     assert (await verify(client, token)).status_code == 200
     assert (await log_in(client)).status_code == 204
