@@ -6,13 +6,15 @@ from urllib.parse import parse_qs, urlsplit
 from httpx2 import AsyncClient, Response
 from kit.database import utcnow
 from kit.passwords.hashing import hash_password
+from kit.testing import Mailbox
+from kit.testing.mailbox import HasEmail
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts.models import User
-from tests.mailbox import HasEmail, Mailbox
 
 EMAIL = "ada@example.com"
 NEW_EMAIL = "ada@new.example.com"
+ADMIN = "root@example.com"
 PASSWORD = "correct horse battery staple"
 NEW_PASSWORD = "tangerine umbrella sundial"
 

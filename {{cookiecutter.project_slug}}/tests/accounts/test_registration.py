@@ -1,11 +1,11 @@
-import asyncio
 from datetime import timedelta
 
 import pytest
 import time_machine
 from httpx2 import AsyncClient
 from kit.database import utcnow
-from sqlmodel import col, func, select
+from kit.testing import Mailbox
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts.models import User
@@ -18,7 +18,6 @@ from tests.accounts.fixtures import (
     register,
     verify,
 )
-from tests.mailbox import Mailbox
 
 
 async def all_users(session: AsyncSession) -> list[User]:
@@ -36,17 +35,6 @@ async def test_registering_makes_an_account_that_waits_for_verification(
     assert user.verified_at is None
     assert user.is_active
     assert not user.is_superuser
-
-
-async def test_the_times_of_an_account_know_their_time_zone(
-    client: AsyncClient, session: AsyncSession
-) -> None:
-    await register(client)
-
-    [user] = await all_users(session)
-    for time in (user.created_at, user.updated_at):
-        assert time.utcoffset() == timedelta(0)
-        assert abs(utcnow() - time) < timedelta(minutes=1)
 
 
 async def test_the_password_is_stored_as_an_argon2id_hash_only(
@@ -106,15 +94,6 @@ async def test_an_address_is_taken_in_every_spelling(
     assert len(await all_users(session)) == 1
 
 
-async def test_accents_composed_or_not_are_one_address(
-    client: AsyncClient, session: AsyncSession
-) -> None:
-    await register(client, email="jos\u00e9@example.com")
-    await register(client, email="JOSE\u0301@example.com")
-
-    assert [user.email for user in await all_users(session)] == ["jos\u00e9@example.com"]
-
-
 async def test_the_owner_is_told_when_the_address_is_registered_again(
     client: AsyncClient, session: AsyncSession, mailbox: Mailbox
 ) -> None:
@@ -156,30 +135,6 @@ async def test_registering_again_before_verification_brings_a_new_link(
 
         assert len(mailbox) == 2
         assert (await verify(client, mailed_token(mailbox))).status_code == 200
-
-
-async def test_two_hundred_at_once_for_one_address_make_one_user_and_one_welcome(
-    client: AsyncClient, session: AsyncSession, mailbox: Mailbox
-) -> None:
-    answers = await asyncio.gather(*(register(client) for _ in range(200)))
-
-    assert {answer.status_code for answer in answers} == {202}
-    assert len({answer.text for answer in answers}) == 1
-    assert (await session.exec(select(func.count(col(User.id))))).one() == 1
-    assert [mail.subject.split()[0] for mail in mailbox] == ["Welcome"]
-    await verify(client, mailed_token(mailbox))
-    assert (await log_in(client)).status_code == 204
-
-
-async def test_fifty_at_once_for_a_taken_address_send_one_notice(
-    client: AsyncClient, session: AsyncSession, mailbox: Mailbox
-) -> None:
-    await make_user(session, registration_mailed_at=utcnow() - timedelta(days=1))
-
-    answers = await asyncio.gather(*(register(client) for _ in range(50)))
-
-    assert {answer.status_code for answer in answers} == {202}
-    assert len(mailbox) == 1
 
 
 async def test_a_weak_password_is_refused_next_to_its_field(

@@ -1,23 +1,20 @@
-"""From the front page to the account, as a person goes."""
+"""The way of a person, in a browser: `uv run --group browser pytest tests/browser`."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from kit.testing import OpenBrowser
 
-from tests.browser import FORGETFUL, KNOWN, PASSWORD
+from tests.accounts.fixtures import PASSWORD
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = pytest.mark.service
 
-OpenBrowser = Callable[..., "Page"]
-
 
 def register(page: "Page", email: str) -> None:
-    page.goto("/")
-    page.get_by_role("link", name="Create an account").click()
+    page.goto("/register")
     page.get_by_label("Name").fill("Anna Lindqvist")
     page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
@@ -25,12 +22,12 @@ def register(page: "Page", email: str) -> None:
     page.get_by_role("heading", name="Check your inbox").wait_for()
 
 
-def follow_link_in_mail(page: "Page", email: str, button: str = "Confirm") -> "Page":
-    """Open the newest mail to this address, and press its button; it opens a new tab."""
+def follow_link_in_mail(page: "Page", email: str) -> "Page":
+    """Open the newest e-mail to this address, and press its button, which opens a new tab."""
     page.get_by_role("link").filter(has_text=email).first.click()
     with page.expect_popup() as popup:
-        link = page.frame_locator("iframe").first.get_by_role("link", name=button).first
-        link.press("Enter")  # a click into a frame that has just been scrolled to can be lost
+        link = page.frame_locator("iframe").first.get_by_role("link", name="Confirm").first
+        link.press("Enter")  # a click would be lost while the frame scrolls
     return popup.value
 
 
@@ -49,7 +46,7 @@ def test_a_person_registers_sees_the_mail_arrive_verifies_and_signs_in(
     mailbox.goto("/dev/mailbox")
 
     register(mailbox.context.new_page(), email)
-    tab = follow_link_in_mail(mailbox, email)  # nobody reloaded the mailbox
+    tab = follow_link_in_mail(mailbox, email)  # the mailbox reloads itself
     verify(tab)
 
     tab.get_by_label("Name").fill("Anna L.")
@@ -57,61 +54,3 @@ def test_a_person_registers_sees_the_mail_arrive_verifies_and_signs_in(
     tab.get_by_text("Saved.").wait_for()
     tab.get_by_role("banner").get_by_role("button", name="Sign out").click()
     tab.get_by_text("You are signed out").wait_for()
-
-
-def test_all_of_it_works_without_javascript(open_browser: OpenBrowser) -> None:
-    email = "without-javascript@example.com"
-    page = open_browser(java_script_enabled=False)
-
-    register(page, email)
-    page.get_by_role("link", name="Open the development mailbox").click()
-    while not page.get_by_role("link").filter(has_text=email).count():
-        page.reload()
-    verify(follow_link_in_mail(page, email))
-
-
-def test_the_keyboard_is_enough(open_browser: OpenBrowser) -> None:
-    email = "keyboard@example.com"
-    page = open_browser()
-    register(page, email)
-    page.goto("/dev/mailbox")
-    tab = follow_link_in_mail(page, email)
-    tab.get_by_label("Password").and_(tab.locator(":focus")).wait_for()
-    tab.keyboard.type(PASSWORD)
-    tab.keyboard.press("Enter")
-
-    tab.get_by_role("heading", name="Hello, Anna Lindqvist").wait_for()
-    tab.keyboard.press("Tab")
-    assert tab.locator(":focus").inner_text() == "Skip to the content"
-
-
-def test_a_forgotten_password_is_replaced(open_browser: OpenBrowser) -> None:
-    page = open_browser(java_script_enabled=False)
-    page.goto("/login")
-    page.get_by_role("link", name="Forgot your password?").click()
-    page.get_by_label("E-mail address").fill(FORGETFUL)
-    page.get_by_role("button", name="Send me a link").click()
-    page.get_by_role("link", name="Open the development mailbox").click()
-    while not page.get_by_role("link").filter(has_text=FORGETFUL).count():
-        page.reload()
-    tab = follow_link_in_mail(page, FORGETFUL, button="Choose")
-    tab.get_by_label("New password").fill("five grey geese at dusk")
-    tab.get_by_role("button", name="Set the new password").click()
-
-    tab.get_by_text("Your new password is set").wait_for()
-    tab.get_by_label("E-mail address").fill(FORGETFUL)
-    tab.get_by_label("Password").fill("five grey geese at dusk")
-    tab.get_by_role("button", name="Sign in").click()
-    tab.get_by_role("heading", name="Your account").wait_for()
-
-
-def test_the_documentation_of_the_api_signs_in(open_browser: OpenBrowser) -> None:
-    page = open_browser()
-    page.goto("/docs")
-    page.get_by_role("button", name="Authorize").first.click()
-    page.get_by_label("username:").fill(KNOWN)
-    page.get_by_label("password:").fill(PASSWORD)
-    page.locator(".modal-ux button.authorize").click()
-
-    page.locator(".modal-ux").get_by_text("Authorized").wait_for()
-    assert page.evaluate("localStorage.length") == 0

@@ -7,8 +7,7 @@ from kit.dev.reading import Letter
 from kit.mail import Email
 from kit.mail.catalog import all_emails
 from kit.mail.rendering import render
-
-from tests.mail.contrast import in_dark_outlook, in_the_dark, too_faint
+from kit.testing.contrast import in_dark_outlook, in_the_dark, too_faint
 
 pytestmark = pytest.mark.parametrize("email", all_emails(), ids=lambda email: email.__name__)
 
