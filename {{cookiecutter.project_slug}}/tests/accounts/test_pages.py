@@ -268,7 +268,7 @@ async def test_signing_out_ends_the_session(signed_in: httpx2.AsyncClient) -> No
     response = await signed_in.post("/logout")
 
     assert (response.status_code, response.headers["location"]) == (303, "/")
-    assert "You are signed out" in (await signed_in.get("/")).text
+    assert "You are signed out" in (await signed_in.get("/login")).text
     signed_in.cookies.update(cookies)
     assert (await signed_in.get("/account")).status_code == 303
 
