@@ -6,12 +6,7 @@ from kit import ratelimit
 from kit.settings import settings
 
 from app.accounts.models import User
-from tests.accounts.fixtures import (
-    NEW_EMAIL,
-    NEW_PASSWORD,
-    PASSWORD,
-    log_in,
-)
+from tests.accounts.fixtures import NEW_EMAIL, NEW_PASSWORD, PASSWORD, log_in
 
 WRONG = "mallory was here today"
 PASSWORDS = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}

@@ -8,13 +8,7 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts.models import LoginSession, User
-from tests.accounts.fixtures import (
-    EMAIL,
-    NEW_PASSWORD,
-    PASSWORD,
-    change_password,
-    log_in,
-)
+from tests.accounts.fixtures import EMAIL, NEW_PASSWORD, PASSWORD, change_password, log_in
 
 ME = "/api/v1/users/me"
 

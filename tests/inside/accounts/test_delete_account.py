@@ -15,12 +15,7 @@ from app.accounts.models import User
 from app.accounts.tasks import send_password_changed_email
 from app.accounts.tokens import Purpose
 from app.main import app
-from tests.accounts.fixtures import (
-    change_email,
-    confirm_email,
-    delete_account,
-    log_in,
-)
+from tests.accounts.fixtures import change_email, confirm_email, delete_account, log_in
 
 ME = "/api/v1/users/me"
 

@@ -3,8 +3,6 @@
 import asyncio
 import re
 from datetime import timedelta
-from html import unescape
-from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
@@ -16,33 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts import limits
 from app.accounts.models import LoginSession
-
-ADDRESS = "anna@example.com"
-PASSWORD = "seven green herons at dawn"
-REGISTRATION = {"email": ADDRESS, "password": PASSWORD, "full_name": "Anna Lindqvist"}
-
-
-async def register(client: httpx2.AsyncClient) -> None:
-    response = await client.post("/register", data=REGISTRATION)
-    assert (response.status_code, response.headers["location"]) == (303, "/register/done")
-
-
-def token_in(mailbox: Mailbox) -> str:
-    link = mailbox.to(ADDRESS).latest.link("/verify-email")
-    return parse_qs(urlsplit(link).query)["token"][0]
-
-
-async def press_confirm(
-    client: httpx2.AsyncClient, token: str, password: str = PASSWORD
-) -> httpx2.Response:
-    """What the form of the page behind the link of the welcome e-mail sends."""
-    return await client.post("/verify-email", data={"token": token, "password": password})
-
-
-def input_of(html: str, name: str) -> str:
-    found = re.search(rf'<input[^>]*\bname="{name}"[^>]*>', html)
-    assert found, f"no input {name!r}"
-    return unescape(found[0])
+from tests.accounts.forms import ADDRESS, REGISTRATION, input_of, press_confirm, register, token_in
 
 
 async def test_of_many_simultaneous_first_sign_ins_one_wins(

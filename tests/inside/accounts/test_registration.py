@@ -8,13 +8,7 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts.models import User
-from tests.accounts.fixtures import (
-    log_in,
-    mailed_token,
-    make_user,
-    register,
-    verify,
-)
+from tests.accounts.fixtures import log_in, mailed_token, make_user, register, verify
 
 
 async def all_users(session: AsyncSession) -> list[User]:

@@ -10,12 +10,7 @@ from app.accounts.errors import InvalidToken
 from app.accounts.models import LoginSession, User
 from app.accounts.sessions import ClientInfo
 from app.accounts.tokens import Purpose
-from tests.accounts.fixtures import (
-    EMAIL,
-    NEW_PASSWORD,
-    log_in,
-    reset_password,
-)
+from tests.accounts.fixtures import EMAIL, NEW_PASSWORD, log_in, reset_password
 
 
 @pytest.fixture

@@ -7,11 +7,7 @@ from sqlalchemy import delete
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts.models import User
-from tests.accounts.fixtures import (
-    PASSWORD,
-    get_bearer,
-    make_user,
-)
+from tests.accounts.fixtures import PASSWORD, get_bearer, make_user
 
 
 async def test_of_two_who_delete_their_accounts_at_once_one_stays(

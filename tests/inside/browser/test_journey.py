@@ -40,6 +40,16 @@ def verify(page: "Page") -> None:
     page.get_by_role("heading", name="Hello, Anna Lindqvist").wait_for()
 
 
+def test_signing_out_leads_to_the_front_page(open_browser: OpenBrowser) -> None:
+    page = open_browser()
+    page.goto("/login")
+    page.get_by_label("E-mail address").fill(KNOWN)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("banner").get_by_role("button", name="Sign out").click()
+    page.get_by_text("You are signed out").wait_for()
+
+
 def test_all_of_it_works_without_javascript(open_browser: OpenBrowser) -> None:
     email = "without-javascript@example.com"
     page = open_browser(java_script_enabled=False)

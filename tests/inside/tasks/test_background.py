@@ -13,12 +13,7 @@ from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException
 from fastapi.responses import StreamingResponse
 from httpx2 import ASGITransport, AsyncClient, ConnectError
 from kit.database import SessionDep
-from kit.tasks.background import (
-    Background,
-    BackgroundMiddleware,
-    BackgroundRunner,
-    BackgroundWork,
-)
+from kit.tasks.background import Background, BackgroundMiddleware, BackgroundRunner, BackgroundWork
 from kit.testing import until
 from kit.testing.forked import running
 

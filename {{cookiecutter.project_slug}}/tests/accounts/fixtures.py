@@ -5,9 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from httpx2 import AsyncClient, Response
 from kit.database import utcnow
-from kit.passwords.hashing import hash_password
-from kit.testing import Mailbox
-from kit.testing.mailbox import HasEmail
+from kit.passwords import hash_password
+from kit.testing import HasEmail, Mailbox
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app.accounts.models import User
@@ -20,7 +19,7 @@ NEW_PASSWORD = "tangerine umbrella sundial"
 
 
 async def make_user(session: AsyncSession, **changes: Any) -> User:
-    """A committed user who has verified their address, unless `changes` say otherwise."""
+    """Return a committed user who has verified their address, unless `changes` say otherwise."""
     user = User(
         email=EMAIL,
         full_name="Ada Lovelace",

@@ -162,7 +162,7 @@ async def test_the_account_is_deleted_after_one_more_question(
     form = {"current_password": PASSWORD}
     assert await post(signed_in, "/account/delete", **form) == goes_to("/")
 
-    assert "Your account is deleted" in (await signed_in.get("/")).text
+    assert "Your account is deleted" in (await signed_in.get("/login")).text
     assert (await signed_in.get("/account")).status_code == 303
     assert (await session.exec(select(User))).all() == []
 

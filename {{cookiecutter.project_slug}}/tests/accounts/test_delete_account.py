@@ -13,13 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.accounts import tokens
 from app.accounts.models import AccountToken, LoginSession, User
 from app.accounts.tokens import Purpose
-from tests.accounts.fixtures import (
-    delete_account,
-    get_bearer,
-    log_in,
-    make_user,
-    register,
-)
+from tests.accounts.fixtures import delete_account, get_bearer, log_in, make_user, register
 
 ME = "/api/v1/users/me"
 

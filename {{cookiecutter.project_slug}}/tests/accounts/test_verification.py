@@ -19,7 +19,7 @@ from tests.accounts.fixtures import EMAIL, log_in, mailed_token, make_user, regi
 
 @pytest.fixture
 async def newcomer(session: AsyncSession) -> User:
-    """Somebody who has registered, and nothing more."""
+    """A person who has registered, and not verified the address."""
     return await make_user(session, verified_at=None)
 
 

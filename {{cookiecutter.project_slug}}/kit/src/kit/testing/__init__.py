@@ -28,16 +28,27 @@ Options:
 Without --require-services a test is skipped, with the reason, if its server is not installed, and
 a folder `services` is run only if the command line names it: such tests take minutes.
 
-In type annotations: `from kit.testing import Mailbox`.
+To import: the types of these fixtures (`from kit.testing import Mailbox`), and functions.
+    until                 awaits a condition
+    run_manage            runs a command to its end, in a process
+    every_email, sample, unsupported, too_faint, too_faint_in_the_dark
+                          what e-mails look like with their sample data
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kit.testing.appearance import (
+        every_email,
+        sample,
+        too_faint,
+        too_faint_in_the_dark,
+        unsupported,
+    )
     from kit.testing.browser import LiveServer, OpenBrowser
     from kit.testing.forked import Finished, run_manage
-    from kit.testing.mailbox import Mail, Mailbox
+    from kit.testing.mailbox import HasEmail, Mail, Mailbox
     from kit.testing.processes import Command, Manage
     from kit.testing.servers import PostgreSQL, RabbitMQ, Redis, Server
     from kit.testing.services import UseEngine
@@ -47,6 +58,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Command",
     "Finished",
+    "HasEmail",
     "LiveServer",
     "Mail",
     "Mailbox",
@@ -58,16 +70,22 @@ __all__ = [
     "Server",
     "SmtpSink",
     "UseEngine",
+    "every_email",
     "run_manage",
+    "sample",
+    "too_faint",
+    "too_faint_in_the_dark",
+    "unsupported",
     "until",
 ]
 
 pytest_plugins = [f"{__name__}.{name}" for name in ("plugin", "services", "browser")]
 
 _MODULES = {
+    "appearance": ["every_email", "sample", "too_faint", "too_faint_in_the_dark", "unsupported"],
     "browser": ["LiveServer", "OpenBrowser"],
     "forked": ["Finished", "run_manage"],
-    "mailbox": ["Mail", "Mailbox"],
+    "mailbox": ["HasEmail", "Mail", "Mailbox"],
     "processes": ["Command", "Manage"],
     "servers": ["PostgreSQL", "RabbitMQ", "Redis", "Server"],
     "services": ["UseEngine"],

@@ -1,4 +1,4 @@
-"""How well the words of a mail stand out, by WCAG 2.2: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio."""
+"""The contrast of words in HTML: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from css_inline import CSSInliner
 from kit.mail.markup import Element, elements
 
 AA = 4.5
-"""The ratio that WCAG asks of text of ordinary size at level AA."""
+"""The ratio that WCAG's level AA asks for, for text of ordinary size."""
 
 _HEX = re.compile(r"#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})")
 _DARK = re.compile(r"@media \(prefers-color-scheme: dark\) \{((?:[^{}]*\{[^{}]*\})*)\s*\}")
@@ -16,19 +16,19 @@ _OUTLOOK = re.compile(r'(<style data-css-inline="keep">)(.*?)(</style>)', re.DOT
 
 
 def in_the_dark(html: str) -> str:
-    """The mail as a program with `prefers-color-scheme` shows it to those who prefer dark."""
+    """Return the e-mail as readers who prefer dark see it, by `prefers-color-scheme`."""
     [rules] = _DARK.findall(html)
     return CSSInliner(extra_css=rules).inline(html)
 
 
 def in_dark_outlook(html: str) -> str:
-    """The mail as Outlook on the web shows it when it has marked all that it darkens."""
+    """Return the e-mail as Outlook on the web shows it, which marks what it darkens."""
     [(_, rules, _)] = _OUTLOOK.findall(html)
     return CSSInliner(extra_css=re.sub(r"\[data-ogs[bc]\] ", "", rules)).inline(html)
 
 
 def too_faint(html: str) -> list[str]:
-    """Each text below AA, with its colours."""
+    """Return each text below AA, with its colors."""
     return [
         f"{words!r}: {front} on {back} is {ratio(front, back):.2f}"
         for words, front, back in _texts(html)
@@ -42,7 +42,7 @@ def ratio(front: str, back: str) -> float:
 
 
 def _texts(html: str) -> Iterator[tuple[str, str, str]]:
-    """The words of each element that is seen, the colour they have, and the one behind them."""
+    """Yield the words of each visible element, their color, and the color behind them."""
     for element in elements(html):
         words = " ".join(element.own_text.split())
         inside = {ancestor.tag for ancestor in element.ancestors()}
@@ -62,9 +62,9 @@ def _style(element: Element, name: str) -> str:
     return dict(element.styles).get(name, "")
 
 
-def _luminance(colour: str) -> float:
-    match = _HEX.fullmatch(colour)
-    assert match, f"{colour} is not written as #rrggbb"
+def _luminance(color: str) -> float:
+    match = _HEX.fullmatch(color)
+    assert match, f"{color} is not written as #rrggbb"
     red, green, blue = (_linear(int(part, 16) / 255) for part in match.groups())
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
