@@ -62,10 +62,23 @@ def _first_due(status: ColumnElement[bool]) -> Select[Any]:
     )
 
 
+def is_among(locked: Select[Any]) -> ColumnElement[bool]:
+    """Whether a job is one of those whose ids this query returns, and locks.
+
+    PostgreSQL may run a subquery again for each row of the table, and each time lock as many jobs
+    as its limit allows. An array is made once.
+    """
+    if engine.dialect.name == "postgresql":
+        return _jobs.c.id == any_(
+            func.array(locked.scalar_subquery(), type_=ARRAY(_jobs.c.id.type))
+        )
+    return _jobs.c.id.in_(locked)
+
+
 def _claim(due: Select[Any]) -> ReturningUpdate[Any]:
     return (
         update(_jobs)
-        .where(_jobs.c.id.in_(due.with_for_update(skip_locked=True)))
+        .where(is_among(due.with_for_update(skip_locked=True)))
         .values(
             status=JobStatus.RUNNING.value,
             attempts=_jobs.c.attempts + 1,

@@ -20,7 +20,7 @@ from kit.settings import settings
 from kit.tasks import clock, engines
 from kit.tasks.announcements import JobRef
 from kit.tasks.models import WORKER_DIED, Job, JobStatus
-from kit.tasks.statements import READY, RUNNING
+from kit.tasks.statements import READY, RUNNING, is_among
 from kit.tasks.threads import in_thread
 from kit.tasks.worker.version_skew import retry_misfits
 
@@ -53,7 +53,7 @@ _UNHEARD = (
 )
 _ANNOUNCE = (
     update(_jobs)
-    .where(_jobs.c.id.in_(_UNHEARD))
+    .where(is_among(_UNHEARD))
     .values(announced_at=bindparam("b_now"))
     .returning(_jobs.c.id, _jobs.c.task, _jobs.c.queue, _jobs.c.rank, _jobs.c.run_after)
 )
