@@ -1,7 +1,7 @@
 """Reads the body of a request before the application sees it, within bounds of size and time.
 
 So nothing scarce is held while a client is waited for: no database connection, no transaction, no
-turn at hashing, whatever a route or a page does. Paths in UPLOADS get their body as it arrives.
+turn at hashing, whatever a route or a page does. Paths for uploads get their body as it arrives.
 """
 
 from asyncio import timeout
@@ -22,8 +22,6 @@ MAX_BODY = 64 * 1024
 """Bytes of one request: room for any form, and too few to keep the process busy for long."""
 BODY_WITHIN = timedelta(seconds=30)
 """How long a body may take: 64 KiB at 17 kbit/s, which is slower than any phone."""
-UPLOADS: dict[str, int] = {}
-"""More for the paths below a prefix, where files arrive: `{"/account/photo": 5 * 1024 * 1024}`."""
 CLIENT_CLOSED_REQUEST = 499
 """nginx's status for a client that hung up before it had an answer; only the log shows it."""
 

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kit.settings import settings
-from kit.web.bodies import MAX_BODY, UPLOADS, BodyLimit, answer_nobody
+from kit.web.bodies import MAX_BODY, BodyLimit, answer_nobody
 from kit.web.errors import error_response
 from kit.web.problems import Problem
 from kit.web.security import add_security_headers, security_headers
@@ -24,13 +24,15 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def install_middleware(
-    app: FastAPI, sources: Mapping[str, Sequence[str]] = MappingProxyType({})
+    app: FastAPI,
+    sources: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    uploads: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
     """Add all of it; what is added last is the outermost. sources: see `security_headers`."""
     app.state.security_headers = security_headers(sources)
     app.add_exception_handler(ClientDisconnect, answer_nobody)
     app.add_middleware(HeadIsGet)
-    app.add_middleware(BodyLimit, limit=MAX_BODY, uploads=UPLOADS)
+    app.add_middleware(BodyLimit, limit=MAX_BODY, uploads=uploads)
     app.add_middleware(Utf8Forms)
     app.add_middleware(CrossOriginProtection)
     if settings.origins:
