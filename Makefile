@@ -36,8 +36,8 @@ check: $(UV) ## lint and check the types, of the template's own code and of the 
 	@$(MAKE) --no-print-directory build/check
 	$(IN_PLACE) ruff check app kit migrations tests
 	$(IN_PLACE) ruff format --check app kit migrations tests
-	$(IN_PLACE) mypy app kit/src migrations tests
-	$(IN_PLACE) lint-imports
+	$(IN_PLACE) mypy app kit/src migrations tests ../tests/inside
+	$(IN_PLACE) lint-imports --no-logo pyproject.toml kit/pyproject.toml
 
 .PHONY: build/check
 build/check: $(UV)

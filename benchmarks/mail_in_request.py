@@ -7,8 +7,7 @@ what the comparison "inside the request" runs against.
 from fastapi import FastAPI
 from kit.database import SessionDep
 from kit.mail import send
-from kit.passwords import check_password
-from kit.passwords.hashing import hash_password
+from kit.passwords import check_password, hash_password
 
 from app.accounts import tokens
 from app.accounts.emails import WelcomeEmail, verification_link
@@ -20,15 +19,14 @@ app = FastAPI()
 
 
 @app.post("/api/v1/auth/register", status_code=202)
-async def register(session: SessionDep, data: Register) -> Message:
+async def register(db: SessionDep, data: Register) -> Message:
     password = data.password.get_secret_value()
     check_password(password, email=data.email, full_name=data.full_name)
     password_hash = await hash_password(password)
     user = User(email=data.email, full_name=data.full_name, password_hash=password_hash)
-    session.add(user)
-    await session.flush()
-    token = await tokens.issue(session, user, Purpose.VERIFY_EMAIL)
-    await session.commit()
-    link = verification_link(token)
-    await send(WelcomeEmail(to=user.email, full_name=user.full_name, link=link))
+    db.add(user)
+    await db.flush()
+    token = await tokens.issue(db, user, Purpose.VERIFY_EMAIL)
+    await db.commit()
+    await send(WelcomeEmail(to=user.email, link=verification_link(token)))
     return Message(detail="Please look into your mailbox: we have sent you a link to go on with.")

@@ -14,6 +14,7 @@ import aiosmtplib
 import uvloop
 from kit.logging import configure_logging
 from kit.mail.message import Message, compose
+from kit.mail.server import MailServer
 from kit.mail.transports.smtp import Smtp, transport
 
 from mail_process import AT_A_TIME, ROUNDS, Send, send_all, welcome
@@ -22,8 +23,8 @@ from mail_process import AT_A_TIME, ROUNDS, Send, send_all, welcome
 async def rates(url: str, mails: int) -> dict[str, list[float]]:
     """In turn, so that a slower moment of the machine meets both."""
     messages = [compose(welcome(number), f"{number}@example.com") for number in range(100)]
-    server = transport(urlsplit(url))
-    ways = {"kept": kept(server, messages), "each": each(server, messages)}
+    smtp = transport(urlsplit(url))
+    ways = {"kept": kept(smtp, messages), "each": each(smtp.server, messages)}
     for send in ways.values():
         await send_all(send, 2 * AT_A_TIME)
     found: dict[str, list[float]] = {name: [] for name in ways}
@@ -35,12 +36,12 @@ async def rates(url: str, mails: int) -> dict[str, list[float]]:
     return found
 
 
-def kept(server: Smtp, messages: list[Message]) -> Send:
+def kept(smtp: Smtp, messages: list[Message]) -> Send:
     """The app's own transport, as a job uses it."""
-    return lambda number: server.send(messages[number % len(messages)])
+    return lambda number: smtp.send(messages[number % len(messages)])
 
 
-def each(server: Smtp, messages: list[Message]) -> Send:
+def each(server: MailServer, messages: list[Message]) -> Send:
     """The same bytes by aiosmtplib's `send`, which connects, sends and says goodbye."""
 
     def send(number: int) -> Awaitable[object]:

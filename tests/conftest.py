@@ -2,10 +2,15 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Generator
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,7 +19,10 @@ ROOT = Path(__file__).parent.parent
 APP = "{{cookiecutter.project_slug}}"
 LEFTOVERS = (".git", ".uv", ".venv", ".*_cache", "__pycache__", "build", "uv.lock", "var", ".env")
 
+Env = dict[str, str]
 Run = subprocess.CompletedProcess[str]
+
+collect_ignore = ["inside"]  # they run in the environment of a project: tests/test_inside.py
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,9 +44,7 @@ def pytest_runtest_makereport(
     return report
 
 
-def run(
-    *command: str | Path, cwd: Path, env: dict[str, str] | None = None, timeout: float = 300
-) -> Run:
+def run(*command: str | Path, cwd: Path, env: Env | None = None, timeout: float = 300) -> Run:
     """Run a command to its end, with its output captured and nothing to read."""
     return subprocess.run(
         [str(part) for part in command],
@@ -51,9 +57,7 @@ def run(
     )
 
 
-def succeed(
-    *command: str | Path, cwd: Path, env: dict[str, str] | None = None, timeout: float = 300
-) -> str:
+def succeed(*command: str | Path, cwd: Path, env: Env | None = None, timeout: float = 300) -> str:
     """Run a command that must succeed; its standard output."""
     done = run(*command, cwd=cwd, env=env, timeout=timeout)
     assert done.returncode == 0, f"{command} ended with {done.returncode}\n{said(done)}"
@@ -64,6 +68,20 @@ def said(done: Run) -> str:
     """The end of what it wrote; before it, what pytest says of each failed test in a line."""
     failed = [it for it in done.stdout.splitlines() if it.startswith(("FAILED ", "ERROR "))]
     return "\n".join([*failed, f"{done.stdout}\n{done.stderr}"[-20_000:]])
+
+
+def get(url: str, log: Path, patience: float = 60) -> bytes:
+    """The body at that URL, as soon as the server answers there; `log` is what it writes."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError:
+            raise
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail(f"no answer from {url}; the server said:\n{log.read_text()}")
 
 
 def literal(answer: str) -> str:
@@ -128,7 +146,7 @@ def uv() -> str:
 
 
 @pytest.fixture(scope="session")
-def project_env(uv: str) -> dict[str, str]:
+def project_env(uv: str) -> Env:
     """The variables of somebody who works in a project: uv on the path, nothing of our own run."""
     ours = {"ARGS", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "UV", "VIRTUAL_ENV"}
     env = {k: v for k, v in os.environ.items() if k not in ours}
@@ -137,15 +155,51 @@ def project_env(uv: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def synced(project: Path, uv: str, project_env: dict[str, str]) -> Path:
+def synced(project: Path, uv: str, project_env: Env) -> Path:
     """The default project with its environment installed."""
     succeed(uv, "sync", cwd=project, env=project_env)
     return project
 
 
 @pytest.fixture
-def in_place(template: Path, synced: Path, project_env: dict[str, str]) -> dict[str, str]:
-    """For the template's own folder: the default project's environment first on the path."""
-    assert (template / APP).is_dir()
-    tools = synced / ".venv" / "bin"
-    return project_env | {"PATH": f"{tools}{os.pathsep}{project_env['PATH']}"}
+def address() -> str:
+    """A host and a port where no server listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+@pytest.fixture(scope="session")
+def project_of(
+    template: Path,
+    synced: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    uv: str,
+    project_env: Env,
+) -> Callable[[str], Path]:
+    """A project with that engine, and its environment."""
+
+    @cache
+    def project_of(engine: str) -> Path:
+        if engine == "celery":
+            return synced
+        project = Bakery(template, tmp_path_factory.mktemp(engine)).bake(task_engine=engine)
+        succeed(uv, "sync", cwd=project, env=project_env)
+        return project
+
+    return project_of
+
+
+@pytest.fixture(scope="session")
+def env_of(synced: Path, project_env: Env) -> Callable[[Path], Env]:
+    """Variables to run the code in a folder by the packages and tools of the default project.
+
+    The folder is another project, or that of the template itself.
+    """
+    path = f"{synced / '.venv/bin'}{os.pathsep}{project_env['PATH']}"
+
+    def env_of(folder: Path) -> Env:
+        code = f"{folder}{os.pathsep}{folder / 'kit/src'}"
+        return project_env | {"PATH": path, "PYTHONPATH": code}
+
+    return env_of

@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 from conftest import succeed
 
+SHUTDOWN_TIMEOUT = 20
+"""Seconds; the setting's default."""
 HOME = "/srv"
 """The one folder that our Dockerfile works in; every stage finds it at the same path."""
 
@@ -28,7 +30,7 @@ def build(project: Path, folder: Path, env: dict[str, str]) -> Image:
     context = _context(project, folder / "context")
     stages: dict[str, Path] = {}
     image, name = Image(folder / "srv", dict(env)), ""
-    for word, rest in _instructions((project / "Dockerfile").read_text()):
+    for word, rest in instructions((project / "Dockerfile").read_text()):
         rest = rest.replace(HOME, str(image.folder))
         match word:
             case "FROM":
@@ -60,7 +62,7 @@ def build(project: Path, folder: Path, env: dict[str, str]) -> Image:
     return image
 
 
-def _instructions(text: str) -> list[tuple[str, str]]:
+def instructions(text: str) -> list[tuple[str, str]]:
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     whole = re.sub(r"\\\n\s*", "", "\n".join(lines))
     return [(word, rest) for word, _, rest in (line.partition(" ") for line in whole.splitlines())]
@@ -70,17 +72,20 @@ def _context(project: Path, context: Path) -> Path:
     """What Docker gets to see: here .dockerignore keeps everything out, and names exceptions."""
     context.mkdir()
     for line in (project / ".dockerignore").read_text().splitlines():
-        source, skipped = project / line[1:], shutil.ignore_patterns("__pycache__")
+        source, target = project / line[1:], context / line[1:]
         if line.startswith("!") and source.is_dir():
-            shutil.copytree(source, context / line[1:], ignore=skipped)
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         elif line.startswith("!") and source.exists():
-            shutil.copy(source, context)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copy(source, target)
     return context
 
 
 def _copy(words: list[str], context: Path, stages: dict[str, Path], folder: Path) -> None:
     options = dict(word[2:].split("=") for word in words if word.startswith("--"))
     *patterns, target = [word for word in words if not word.startswith("--")]
+    if target.endswith("/"):
+        (folder / target).mkdir(exist_ok=True)
     for pattern in patterns:
         if "from" in options:
             sources = [stages[options["from"]] / Path(pattern).relative_to(folder)]

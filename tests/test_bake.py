@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import APP, Bakery, succeed
 
-VERBATIM = ["app", "migrations", "tests"]
+VERBATIM = ["app", "kit", "migrations", "tests"]
 ENGINES = {"celery", "dramatiq", "rq"}
 
 
@@ -38,48 +38,69 @@ def test_the_top_level_is_what_the_readme_promises(project: Path) -> None:
         "compose.yaml",
         "deploy",
         "docs",
+        "kit",
         "migrations",
         "pyproject.toml",
         "tests",
     }
 
 
-def code_of(template: Path, engine: str) -> dict[str, bytes]:
-    """The code as the template has it, without the engines that were not chosen."""
-    others = rf"(engines/|services/|services/test_)({'|'.join(ENGINES - {engine})})"
+def code_of(project: Path) -> dict[str, bytes]:
     return {
-        path: text
-        for path, text in contents(template / APP).items()
-        if path.split("/")[0] in VERBATIM and not re.search(others, path)
-    }
-
-
-@pytest.mark.parametrize("engine", sorted(ENGINES))
-def test_code_is_copied_byte_for_byte(template: Path, bakery: Bakery, engine: str) -> None:
-    project = bakery.bake(task_engine=engine)
-    expected = code_of(template, engine)
-    copied = {
         path: text for path, text in contents(project).items() if path.split("/")[0] in VERBATIM
     }
 
-    assert any(path == f"app/tasks/engines/{engine}.py" for path in copied)
-    assert copied == expected
+
+@pytest.mark.parametrize("engine", [*sorted(ENGINES), "inprocess"])
+def test_code_is_copied_byte_for_byte(template: Path, bakery: Bakery, engine: str) -> None:
+    expected = code_of(template / APP)
+    if engine != "celery":
+        del expected["app/celery.py"]
+
+    assert code_of(bakery.bake(task_engine=engine)) == expected
 
 
-def test_a_project_without_engines_has_nothing_of_theirs(bakery: Bakery) -> None:
-    project = bakery.bake(task_engine="inprocess")
-    code = [path for path in contents(project) if path.endswith(".py")]
+def test_the_options_of_a_bake_do_not_reach_the_code(template: Path, bakery: Bakery) -> None:
+    project = bakery.bake(license="Proprietary", python_version="3.13", project_name="Other")
 
-    assert not [path for path in code if re.search("|".join([*ENGINES, "publisher", "loop"]), path)]
-    assert not ENGINES & set(re.findall(r"[a-z]+", (project / "pyproject.toml").read_text()))
+    assert code_of(project) == code_of(template / APP)
 
 
 @pytest.mark.parametrize("engine", sorted(ENGINES))
-def test_only_the_chosen_engine_is_a_dependency(bakery: Bakery, engine: str) -> None:
+def test_the_chosen_engine_is_an_extra_of_kit(bakery: Bakery, engine: str) -> None:
     pyproject = (bakery.bake(task_engine=engine) / "pyproject.toml").read_text()
 
-    assert ENGINES & set(re.findall(r"[a-z]+", pyproject)) == {engine}
+    assert tomllib.loads(pyproject)["project"]["dependencies"] == [f"kit[{engine}]"]
+    assert ("celery-types" in pyproject) == (engine == "celery")
     assert "task_engine" not in pyproject
+
+
+def test_a_project_without_an_engine_installs_none(bakery: Bakery) -> None:
+    pyproject = (bakery.bake(task_engine="inprocess") / "pyproject.toml").read_text()
+
+    assert tomllib.loads(pyproject)["project"]["dependencies"] == ["kit"]
+    assert "celery-types" not in pyproject
+
+
+def test_kit_can_be_replaced_by_that_of_another_project(bakery: Bakery) -> None:
+    mine = bakery.bake(project_slug="mine")
+    other = bakery.bake(
+        project_slug="other", task_engine="rq", license="Proprietary", python_version="3.13"
+    )
+    shutil.rmtree(mine / "kit")
+    shutil.copytree(other / "kit", mine / "kit")
+
+    assert succeed("git", "status", "--porcelain", cwd=mine) == ""
+
+
+@pytest.mark.parametrize(("folder", "most"), [("app", 3300), ("tests", 3500)])
+def test_what_an_owner_has_to_know_is_small(project: Path, folder: str, most: int) -> None:
+    """Lines of Python, blank and comment lines included; a capability may add 600 to `app/`."""
+    lines = sum(
+        len(path.read_text("utf-8").splitlines()) for path in (project / folder).rglob("*.py")
+    )
+
+    assert lines <= most
 
 
 @pytest.mark.parametrize("engine", [*sorted(ENGINES), "inprocess"])
@@ -107,13 +128,6 @@ def test_only_a_handful_of_files_is_rendered(template: Path) -> None:
     assert len(rendered) <= 8, rendered
 
 
-def test_the_options_of_one_bake_do_not_reach_the_code(template: Path, bakery: Bakery) -> None:
-    project = bakery.bake(license="Proprietary", python_version="3.13", project_name="Other")
-
-    for path, text in code_of(template, "celery").items():
-        assert (project / path).read_bytes() == text
-
-
 @pytest.mark.parametrize(
     ("license", "words"),
     [
@@ -135,20 +149,24 @@ def test_the_chosen_python_is_the_oldest_one(bakery: Bakery) -> None:
 
 
 def test_dependencies_have_both_bounds_and_a_date(project: Path) -> None:
-    pyproject = tomllib.loads((project / "pyproject.toml").read_text())
-    groups = [pyproject["project"]["dependencies"], *pyproject["dependency-groups"].values()]
+    ours = tomllib.loads((project / "pyproject.toml").read_text())
+    kits = tomllib.loads((project / "kit/pyproject.toml").read_text())["project"]
+    groups = [
+        *ours["dependency-groups"].values(),
+        kits["dependencies"],
+        *kits["optional-dependencies"].values(),
+    ]
 
     for requirement in (r for group in groups for r in group if isinstance(r, str)):
-        assert ">=" in requirement, requirement
-        assert ",<" in requirement, requirement
-    assert pyproject["tool"]["uv"]["exclude-newer"] >= "2026-11-21"
+        assert requirement == "kit[testing]" or re.search(r">=.*,<", requirement), requirement
+    assert ours["tool"]["uv"]["exclude-newer"] >= "2026-11-21"
 
 
 def test_what_tools_left_in_the_template_does_not_reach_the_project(
     template: Path, bakery: Bakery
 ) -> None:
     bakery.template = Path(shutil.copytree(template, bakery.folder / "used"))
-    for folder in (".mypy_cache/3.11", ".ruff_cache", "app/__pycache__"):
+    for folder in (".mypy_cache/3.11", ".ruff_cache", "app/__pycache__", "kit/src/__pycache__"):
         cache = bakery.template / APP / folder / "cached"
         cache.parent.mkdir(parents=True)
         cache.write_bytes(b"\x80 is no text, and {{ this }} is {% no template")

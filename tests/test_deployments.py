@@ -4,79 +4,18 @@ No container and no systemd is at hand: commands are taken out of the files and 
 folder. What that can't show is the isolation itself.
 """
 
-import json
-import os
-import re
 import shlex
 import shutil
-import signal
 import socket
-import subprocess
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from configparser import ConfigParser
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import Bakery, run, succeed
+from conftest import Bakery, Env, run, succeed
 from containers import Image, build, compose
-from test_shipping import SHUTDOWN_TIMEOUT, UNITS
-
-Env = dict[str, str]
-
-PATIENCE = 180
-"""Seconds until a command that is not ready counts as broken; Flower is installed in this time."""
-
-
-class Servers:
-    """PostgreSQL, Redis and a mail server, as the project's own tests start them."""
-
-    PROGRAM = """
-import json, sys, tempfile
-from pathlib import Path
-from tests.services.servers import PostgreSQL, Redis
-from tests.services.smtp import SmtpSink
-
-with tempfile.TemporaryDirectory() as postgresql, tempfile.TemporaryDirectory() as redis:
-    started = PostgreSQL(Path(postgresql)), Redis(Path(redis)), SmtpSink()
-    for server in started:
-        server.start()
-    print(json.dumps([server.url for server in started]), flush=True)
-    for _ in sys.stdin:
-        print(json.dumps([m["To"] for m in started[2].messages]), flush=True)
-    started[1].kill()
-    started[0].end()
-"""
-
-    def __init__(self, project: Path, env: Env) -> None:
-        self._process = subprocess.Popen(
-            [project / ".venv/bin/python", "-c", self.PROGRAM],
-            cwd=project,
-            env=env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.database_url, self.broker_url, self.mail_url = self._answer()
-
-    def mailed_to(self) -> list[str]:
-        """The recipients of what the mail server has taken so far."""
-        assert self._process.stdin
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        return self._answer()
-
-    def end(self) -> None:
-        with self._process as process:
-            process.communicate(timeout=30)
-
-    def _answer(self) -> list[str]:
-        assert self._process.stdout
-        answer: list[str] = json.loads(self._process.stdout.readline())
-        return answer
+from serving import Running, Servers, answer, change_settings, registers
+from test_shipping import UNITS
 
 
 @pytest.fixture(scope="module")
@@ -93,48 +32,6 @@ def port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
-
-
-class Running:
-    """Long-lived commands, which must all end in peace when they are told to."""
-
-    def __init__(self, cwd: Path, log: Path) -> None:
-        self._cwd, self.log = cwd, log
-        self._processes: list[subprocess.Popen[bytes]] = []
-
-    def start(self, command: list[str], env: Env) -> None:
-        with self.log.open("ab") as log:
-            self._processes.append(
-                subprocess.Popen(
-                    command,
-                    cwd=self._cwd,
-                    env=env,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,  # a group, with what the command starts itself
-                )
-            )
-
-    def stop(self) -> None:
-        for process in self._processes:
-            assert process.poll() is None, f"{process.args!r} ended:\n{self.log.read_text()}"
-            process.send_signal(signal.SIGTERM)
-        for process in self._processes:
-            assert process.wait(timeout=2 * SHUTDOWN_TIMEOUT + 5) in (0, -signal.SIGTERM)
-
-    def kill(self) -> None:
-        for process in self._processes:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-    def until(self, done: Callable[[], bool]) -> None:
-        """Return once it is so; fails with what the commands said when it is not in time."""
-        deadline = time.monotonic() + PATIENCE
-        while not done():
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.2)
 
 
 @pytest.fixture
@@ -158,7 +55,7 @@ def image(
 
 def test_the_image_holds_only_what_runs(image: Image) -> None:
     assert {path.name for path in image.folder.iterdir()} == {
-        *(".venv", "app", "migrations", "pyproject.toml", "var")
+        *(".venv", "app", "kit", "migrations", "pyproject.toml", "var")
     }
     assert not list(image.folder.glob(".venv/lib/*/site-packages/pytest"))
 
@@ -246,6 +143,41 @@ def test_the_units_register_somebody_and_mail_them(
     running.stop()
 
 
+def test_a_project_moves_to_another_engine(
+    bakery: Bakery,
+    uv: str,
+    project_env: Env,
+    servers: Servers,
+    port: int,
+    processes: list[Running],
+    tmp_path: Path,
+) -> None:
+    """By one line of pyproject.toml, and settings."""
+    project = bakery.bake()
+    pyproject = project / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text().replace('"kit[celery]"', '"kit[rq]"'))
+    succeed(uv, "sync", cwd=project, env=project_env)
+    change_settings(
+        project / ".env",
+        DATABASE_URL=servers.database_url,
+        TASKS_ENGINE="rq",
+        BROKER_URL=servers.broker_url,
+        MAIL_URL=f"{servers.mail_url}?tls=none",
+    )
+    manage = str(project / ".venv/bin/manage")
+    succeed(manage, "migrate", cwd=project, env=project_env)
+    running = Running(project, tmp_path / "log")
+    processes.append(running)
+    running.start([manage, "serve", "--port", str(port)], project_env)
+    running.start([manage, "worker", "--with-scheduler"], project_env)
+
+    running.until(lambda: registers(port, "moved@example.com"))
+    running.until(lambda: "moved@example.com" in servers.mailed_to())
+    running.stop()
+    assert "rq" in succeed(uv, "pip", "list", cwd=project, env=project_env).split()
+    succeed("make", "check", cwd=project, env=project_env)
+
+
 def in_this_machine(environment: Env, servers: Servers) -> Env:
     """The variables of a container, with the private servers in the places of its neighbours."""
     secret = {"SECRET_KEY": "only-for-tests-and-the-same-for-all-of-them"}
@@ -264,15 +196,6 @@ def engine_of(project: Path) -> str:
     return str(compose(project)["services"]["web"]["environment"]["TASKS_ENGINE"])
 
 
-def change_settings(env: Path, **settings: str) -> None:
-    """Change lines of `.env`, as the README tells."""
-    text = env.read_text()
-    for name, value in settings.items():
-        text, changed = re.subn(rf"^# {name}=.*$", f"{name}={value}", text, flags=re.MULTILINE)
-        assert changed == 1, name
-    env.write_text(text)
-
-
 def commands(project: Path, unit: str) -> dict[str, list[str]]:
     """The commands of a unit, with the project in the place of /srv/app."""
     parser = ConfigParser(interpolation=None)
@@ -284,24 +207,3 @@ def commands(project: Path, unit: str) -> dict[str, list[str]]:
         for name, line in parser["Service"].items()
         if name.startswith("Exec")
     }
-
-
-def registers(port: int, email: str) -> bool:
-    """Register; False if nobody answers yet."""
-    body = json.dumps({"email": email, "password": "correct horse battery staple"}).encode()
-    headers = {"Content-Type": "application/json"}
-    url = f"http://127.0.0.1:{port}/api/v1/auth/register"
-    status = answer(urllib.request.Request(url, data=body, headers=headers))
-    assert status in (202, None)
-    return status == 202
-
-
-def answer(request: str | urllib.request.Request) -> int | None:
-    """Its status; None if nobody answers."""
-    try:
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return int(response.status)
-    except urllib.error.HTTPError as error:
-        return error.code
-    except OSError:
-        return None

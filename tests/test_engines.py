@@ -1,54 +1,49 @@
-"""A project for each engine: its own checks, and what its tests say of that engine."""
+"""A project for each engine: its own checks and tests, and an engine that is not installed."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Bakery, run, succeed
-
-Env = dict[str, str]
+from conftest import Env, run, succeed
 
 
-@pytest.fixture(params=["dramatiq", "rq", "inprocess"])
-def engine(request: pytest.FixtureRequest) -> str:
-    """Each that is not the default, which tests/test_project.py examines."""
-    return str(request.param)
-
-
-@pytest.fixture
-def other_project(bakery: Bakery, uv: str, project_env: Env, engine: str) -> Path:
-    """A project with that engine, and its environment."""
-    project = bakery.bake(task_engine=engine)
-    succeed(uv, "sync", cwd=project, env=project_env)
-    return project
-
-
+@pytest.mark.parametrize("engine", ["dramatiq", "rq", "inprocess"])
 def test_a_project_with_another_engine_passes_its_checks_and_tests(
-    other_project: Path, project_env: Env, engine: str, request: pytest.FixtureRequest
+    project_of: Callable[[str], Path],
+    project_env: Env,
+    engine: str,
+    request: pytest.FixtureRequest,
 ) -> None:
-    succeed("make", "check", cwd=other_project, env=project_env)
+    """The default engine's are in tests/test_project.py."""
+    project = project_of(engine)
+    succeed("make", "check", cwd=project, env=project_env)
 
-    # What all engines share is tested in the default project.
-    tests = ["tests/test_settings.py"]
-    tests += ["tests/tasks" if engine == "inprocess" else f"tests/services/test_{engine}.py"]
-    if request.config.getoption("--require-services"):
-        tests.append("--require-services")
-    arguments = f"ARGS={' '.join(tests)}"
+    all_of_them = request.config.getoption("--require-services")
+    tests = "tests tests/services" if all_of_them else "tests"
     assert " passed" in succeed(
-        "make", "test", arguments, cwd=other_project, env=project_env, timeout=600
+        "make", "test", f"ARGS={tests}", cwd=project, env=project_env, timeout=600
     )
 
 
-def test_an_engine_that_was_not_chosen_stops_the_start_with_one_line(
-    bakery: Bakery, in_place: Env, engine: str
+@pytest.mark.parametrize(
+    ("engine", "other"),
+    [("celery", "dramatiq"), ("celery", "rq"), ("inprocess", "celery")],
+)
+def test_an_engine_that_is_not_installed_stops_the_start_with_one_line(
+    project_of: Callable[[str], Path], project_env: Env, engine: str, other: str
 ) -> None:
-    settings = {"TASKS_ENGINE": "celery", "BROKER_URL": "redis://127.0.0.1:1"}
-    start = ("-c", "from app.tasks import engines; engines.current()")
-    check = ("-m", "app.cli", "check")
-    project = bakery.bake(task_engine=engine)
+    project = project_of(engine)
+    settings = {"TASKS_ENGINE": other, "BROKER_URL": "redis://127.0.0.1:1"}
+    python = project / ".venv/bin/python"
+    start = ("-c", "from kit.tasks import engines; engines.current()")
+    check = ("-c", "from app import manage; manage()", "check")
 
     for command in (start, check):
-        done = run("python", *command, cwd=project, env=in_place | settings)
-        assert (done.returncode, done.stderr) == (
-            1,
-            "TASKS_ENGINE: celery is no part of this project\n",
+        done = run(python, *command, cwd=project, env=project_env | settings)
+        assert done.returncode == 1
+        assert re.fullmatch(
+            rf"TASKS_ENGINE: {other} needs \w+, which is not installed; "
+            rf'write "kit\[{other}\]" into pyproject.toml and run `uv sync`\n',
+            done.stdout + done.stderr,
         )

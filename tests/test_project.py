@@ -5,22 +5,14 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
-import time
 import tomllib
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import APP, ROOT, Bakery, run, said, succeed
+from conftest import APP, ROOT, Bakery, Env, get, run, said, succeed
 from test_hooks import NAMES
-
-Env = dict[str, str]
-OTHER_ENGINES = ["dramatiq", "rq"]
-"""Those that the default project, whose environment the tests in place use, has not got."""
 
 
 @pytest.fixture
@@ -32,83 +24,102 @@ def services(request: pytest.FixtureRequest, synced: Path, project_env: Env, uv:
     return ["--require-services"]
 
 
-def test_lint_format_and_types_are_clean(synced: Path, project_env: Env) -> None:
-    succeed("make", "check", cwd=synced, env=project_env)
+def test_lint_format_types_and_imports_are_clean(synced: Path, project_env: Env) -> None:
+    told = succeed("make", "check", cwd=synced, env=project_env)
+
+    assert re.search(r"kit never imports app.* KEPT", told)
 
 
 def test_its_own_tests_pass(synced: Path, project_env: Env, services: list[str]) -> None:
     arguments = f"ARGS={' '.join(services)}"
 
-    told = succeed("make", "test", arguments, cwd=synced, env=project_env, timeout=1800)
-    assert " passed" in told
-    print(*(line for line in told.splitlines() if "accepted" in line), sep="\n")  # the storms
+    assert " passed" in succeed("make", "test", arguments, cwd=synced, env=project_env, timeout=600)
+
+
+def test_its_own_tests_pass_in_place_and_on_postgresql(
+    template: Path, env_of: Callable[[Path], Env]
+) -> None:
+    succeed(
+        *("python", "-m", "pytest", "-p", "no:cacheprovider", "--database=postgresql"),
+        cwd=template / APP,
+        env=env_of(template / APP),
+        timeout=600,
+    )
 
 
 def test_what_it_leaves_behind_is_ignored_except_its_lock(synced: Path) -> None:
     assert succeed("git", "status", "--porcelain", cwd=synced) == "?? uv.lock\n"
 
 
-def test_lint_format_and_types_are_clean_in_place(
-    template: Path, in_place: Env, tmp_path: Path
+def test_the_lock_keeps_to_the_date_for_kit_too(synced: Path) -> None:
+    date = tomllib.loads((synced / "pyproject.toml").read_text())["tool"]["uv"]["exclude-newer"]
+    lock = tomllib.loads((synced / "uv.lock").read_text())
+    [kit] = [package for package in lock["package"] if package["name"] == "kit"]
+
+    assert lock["options"]["exclude-newer"] == date
+    assert kit["source"] == {"editable": "kit"}
+    uploaded = [
+        file["upload-time"]
+        for package in lock["package"]
+        for file in package.get("wheels", [])
+        if "upload-time" in file  # not every index tells
+    ]
+    assert max(uploaded, default="") < date
+
+
+def test_the_template_is_clean_in_place(template: Path, project_env: Env, tmp_path: Path) -> None:
+    """With the engines of all projects installed."""
+    copy = shutil.copytree(template, tmp_path / "template")
+    succeed("make", "check", cwd=copy, env=project_env, timeout=600)
+
+
+def test_a_project_without_the_front_page_and_the_examples_passes(
+    bakery: Bakery, env_of: Callable[[Path], Env]
 ) -> None:
-    succeed("ruff", "check", "--no-cache", cwd=template / APP, env=in_place)
-    succeed("ruff", "format", "--check", "--no-cache", cwd=template / APP, env=in_place)
-    others = f"engines/({'|'.join(OTHER_ENGINES)})"
-    succeed("mypy", "--cache-dir", tmp_path, "--exclude", others, cwd=template / APP, env=in_place)
+    project = bakery.bake()
+    for name in ("home", "examples"):
+        shutil.rmtree(project / "app" / name)
+        shutil.rmtree(project / "tests" / name, ignore_errors=True)
+        for test in (project / "tests").rglob(f"test_{name}*.py"):
+            test.unlink()
 
-
-def test_the_tests_pass_in_place_and_on_postgresql(template: Path, in_place: Env) -> None:
-    """All but tests/services, which takes minutes and has a PostgreSQL of its own."""
-    succeed(
-        *("python", "-m", "pytest", "-p", "no:cacheprovider", "--database=postgresql"),
-        cwd=template / APP,
-        env=in_place,
-        timeout=900,
-    )
-
-
-def test_the_template_itself_is_clean(template: Path) -> None:
-    succeed("ruff", "check", "--no-cache", cwd=template)
-    succeed("ruff", "format", "--check", "--no-cache", cwd=template)
-    succeed("mypy", cwd=template)
+    succeed("ruff", "check", cwd=project, env=env_of(project))
+    succeed("mypy", cwd=project, env=env_of(project))
+    succeed("lint-imports", cwd=project, env=env_of(project))
+    assert " passed" in succeed("pytest", cwd=project, env=env_of(project), timeout=600)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name_reaches_the_settings(
-    bakery: Bakery, synced: Path, in_place: Env, name: str
+    bakery: Bakery, env_of: Callable[[Path], Env], name: str
 ) -> None:
     project = bakery.bake(project_name=name, project_slug="named")
     program = (
         "import json; from app.settings import settings; print(json.dumps(settings.project_name))"
     )
 
-    assert json.loads(succeed("python", "-c", program, cwd=project, env=in_place)) == name
+    assert json.loads(succeed("python", "-c", program, cwd=project, env=env_of(project))) == name
 
 
-def test_the_settings_shown_in_the_example_are_the_defaults(bakery: Bakery, in_place: Env) -> None:
+def test_the_settings_shown_in_the_example_are_the_defaults(
+    bakery: Bakery, env_of: Callable[[Path], Env]
+) -> None:
     project = bakery.bake()
+    env = env_of(project)
     program = "from app.settings import settings; print(settings)"
-    defaults = succeed("python", "-c", program, cwd=project, env=in_place)
-    env = (project / ".env").read_text()
-    (project / ".env").write_text(re.sub(r"^# (?=[A-Z_]+=)", "", env, flags=re.MULTILINE))
+    defaults = succeed("python", "-c", program, cwd=project, env=env)
+    before = (project / ".env").read_text()
+    (project / ".env").write_text(re.sub(r"^# (?=[A-Z_]+=)", "", before, flags=re.MULTILINE))
 
-    assert (project / ".env").read_text() != env
-    assert succeed("python", "-c", program, cwd=project, env=in_place) == defaults
+    assert (project / ".env").read_text() != before
+    assert succeed("python", "-c", program, cwd=project, env=env) == defaults
 
 
-def test_manage_explains_itself(synced: Path, in_place: Env) -> None:
-    words = succeed("manage", "--help", cwd=synced, env=in_place)
+def test_manage_explains_itself(synced: Path, env_of: Callable[[Path], Env]) -> None:
+    words = succeed("manage", "--help", cwd=synced, env=env_of(synced))
 
     for command in ("dev", "serve", "worker", "migrate", "createsuperuser", "jobs"):
         assert command in words
-
-
-@pytest.fixture
-def address() -> str:
-    """A host and a port where nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
 
 
 @pytest.fixture(params=["make run", "fastapi dev"])
@@ -149,23 +160,9 @@ def running(
 
 
 def test_a_development_server_serves_pages_and_health(running: Path, address: str) -> None:
-    assert _get(f"http://{address}/healthz", running)
-    assert b"My Project" in _get(f"http://{address}/", running)
-    assert b"<title>" in _get(f"http://{address}/dev/mailbox", running)
-
-
-def _get(url: str, log: Path, patience: float = 60) -> bytes:
-    """The body at that URL, as soon as the server answers there."""
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return bytes(answer.read())
-        except urllib.error.HTTPError:
-            raise
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail(f"no answer from {url}; the server said:\n{log.read_text()}")
+    assert get(f"http://{address}/healthz", running)
+    assert b"My Project" in get(f"http://{address}/", running)
+    assert b"<title>" in get(f"http://{address}/dev/mailbox", running)
 
 
 def test_a_machine_without_uv_gets_one(bakery: Bakery, project_env: Env, tmp_path: Path) -> None:
@@ -186,10 +183,10 @@ def test_a_machine_without_uv_gets_one(bakery: Bakery, project_env: Env, tmp_pat
     assert succeed("git", "status", "--porcelain", cwd=project) == ""
 
 
-def test_the_list_of_names_that_are_taken_covers_the_lock(synced: Path) -> None:
+def test_the_names_that_are_taken_are_those_of_the_lock(synced: Path) -> None:
     hook = (ROOT / "hooks" / "pre_gen_project.py").read_text()
     taken = set(hook.partition("DEPENDENCIES = ")[2].split('"""')[1].split())
     lock = tomllib.loads((synced / "uv.lock").read_text())
-    locked = {package["name"] for package in lock["package"]} - {synced.name}
+    locked = {package["name"] for package in lock["package"]} - {synced.name, "kit"}
 
-    assert locked - taken == set(), f"DEPENDENCIES should be: {' '.join(sorted(locked | taken))}"
+    assert locked == taken, f"DEPENDENCIES should be: {' '.join(sorted(locked))}"

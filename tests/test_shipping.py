@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 from conftest import Bakery, run, said, succeed
-from containers import compose
+from containers import SHUTDOWN_TIMEOUT, compose, instructions
 
-SHUTDOWN_TIMEOUT = 20  # seconds; the setting's default
 UNITS = "deploy/systemd"
 
 
@@ -41,6 +40,17 @@ def test_compose_runs_the_engine_that_was_chosen(bakery: Bakery, engine: str) ->
     assert services["worker"]["environment"]["TASKS_ENGINE"] == engine
     assert ("flower" in services) == (engine == "celery")
     assert f"TASKS_ENGINE={engine}\n" in (project / "README.md").read_text()
+
+
+def test_a_change_of_the_code_builds_no_package_again(project: Path) -> None:
+    """What the layer of packages is built from: no code."""
+    words = instructions((project / "Dockerfile").read_text())
+    packages = words[: [rest for _, rest in words].index("python:${PYTHON}-slim", 1)]
+
+    assert [rest for word, rest in packages if word == "COPY"] == [
+        "pyproject.toml uv.lock* ./",
+        "kit/pyproject.toml kit/",
+    ]
 
 
 def test_the_workflow_is_safe(project: Path) -> None:
@@ -81,5 +91,5 @@ def test_no_secret_gets_into_the_image(project: Path) -> None:
     ignored = (project / ".dockerignore").read_text().splitlines()
     assert "*" in ignored
     assert {line[1:] for line in ignored if line.startswith("!")} == {
-        *("app", "migrations", "pyproject.toml", "uv.lock")
+        *("app", "kit/pyproject.toml", "kit/src", "migrations", "pyproject.toml", "uv.lock")
     }

@@ -137,3 +137,90 @@ def test_an_engine_that_is_not_installed_stops_the_start_with_one_line(tmp_path:
         "TASKS_ENGINE: celery needs celery, which is not installed; "
         'write "kit[celery]" into pyproject.toml and run `uv sync`\n'
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (
+            b"SECRET_KEY=a\nDATABASE_URL='postgresql://u:hunter2@h/d\nMAIL_FROM=a@b.de\n",
+            ".env, line 2",
+        ),
+        (b"SECRET_KEY=a\nnonsense without meaning\n", ".env, line 2: isn't NAME=value"),
+        ("SECRET_KEY=a\nPROJECT_NAME=Café\n".encode("latin-1"), ".env, line 2: isn't UTF-8"),
+        ("SECRET_KEY=a\n".encode("utf-16"), ".env, line 1: isn't UTF-8"),
+        (None, ".env: can't be read: Is a directory"),
+    ],
+)
+def test_an_env_file_that_cannot_be_read_stops_the_start_with_one_line(
+    tmp_path: Path, content: bytes | None, line: str
+) -> None:
+    env = tmp_path / ".env"
+    if content is None:
+        env.mkdir()
+    else:
+        env.write_bytes(content)
+    process = python("import app.settings", {"SECRET_KEY": SECRET}, folder=tmp_path)
+    assert process.returncode == 1
+    assert process.stderr.startswith(line)
+    assert process.stderr.count("\n") == 1
+    assert "hunter2" not in process.stderr
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfPROJECT_NAME=Shop\r\nexport LOG_LEVEL=DEBUG\r\n",
+        b"# a comment\n\nPROJECT_NAME='Shop' # said so\nPOSTGRES_PASSWORD=\nMULTI=\"two\nlines\"\n",
+    ],
+)
+def test_an_env_file_may_have_what_other_tools_write(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / ".env").write_bytes(content)
+    code = "from app.settings import settings; print(settings.project_name)"
+    process = python(code, {"SECRET_KEY": SECRET}, folder=tmp_path)
+    assert (process.stdout, process.stderr) == ("Shop\n", "")
+
+
+@pytest.mark.parametrize("command", ["serve", "worker", "scheduler"])
+def test_servers_are_for_production_unless_told_otherwise(tmp_path: Path, command: str) -> None:
+    code = f"import sys; sys.argv = ['manage', {command!r}]; from kit.cli import main; main()"
+    process = python(code, {"SECRET_KEY": SECRET}, folder=tmp_path)
+    assert process.returncode == 1
+    assert [line.partition(":")[0] for line in process.stderr.splitlines()] == [
+        "BASE_URL",
+        "DATABASE_URL",
+        "MAIL_URL",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("environment", "paths"),
+    [
+        ({"ENVIRONMENT": "development"}, []),
+        ({"ENVIRONMENT": "development", "KIT_DEV": "yes"}, ["/dev/mailbox"]),
+        ({"ENVIRONMENT": "development", "FASTAPI_ENV": "development"}, ["/dev/mailbox"]),
+        (
+            {
+                "ENVIRONMENT": "production",
+                "KIT_DEV": "yes",
+                "BASE_URL": "https://shop.example",
+                "DATABASE_URL": "sqlite:///app.db",
+                "MAIL_URL": "smtp://localhost",
+            },
+            [],
+        ),
+    ],
+)
+def test_the_development_mailbox_is_served_by_manage_dev_alone(
+    tmp_path: Path, environment: dict[str, str], paths: list[str]
+) -> None:
+    code = (
+        "from app.main import app\n"
+        "from starlette.routing import Match\n"
+        "scope = {'type': 'http', 'method': 'GET', 'path': '/dev/mailbox', 'headers': []}\n"
+        "scope['root_path'] = ''\n"
+        "found = [r for r in app.router.routes if r.matches(scope)[0] is Match.FULL]\n"
+        "print(['/dev/mailbox'] if found else [])"
+    )
+    process = python(code, {"SECRET_KEY": SECRET} | environment, folder=tmp_path)
+    assert process.stdout == f"{paths}\n", process.stderr

@@ -117,7 +117,7 @@ async def test_the_two_spellings_of_an_international_domain_are_one(
         pytest.param("full_name", "Visit evil.com now", id="domain in name"),
         pytest.param("full_name", "Visit evil\uff0ecom now", id="domain with a wide dot in name"),
         pytest.param("full_name", "Write to eve@localhost", id="mailbox in name"),
-        pytest.param("full_name", "and/or", id="slash in name"),
+        pytest.param("full_name", "See www.evil.example", id="host in name"),
         pytest.param("full_name", {"a": 1}, id="object as name"),
         pytest.param("nickname", "Ada", id="unknown field"),
     ],
@@ -144,6 +144,9 @@ async def test_a_bad_field_is_named(
         "Dr. No",
         "St. John",
         "Nguyễn Văn A.",
+        "Rajan A/L Muthu",
+        "Dr.Müller",
+        "J.Smith",
         "山田 太郎",
     ],
 )

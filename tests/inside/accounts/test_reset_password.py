@@ -8,6 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app.accounts import service, tokens
 from app.accounts.errors import InvalidToken
 from app.accounts.models import LoginSession, User
+from app.accounts.sessions import ClientInfo
 from app.accounts.tokens import Purpose
 from tests.accounts.fixtures import EMAIL, NEW_PASSWORD, log_in, reset_password
 
@@ -38,7 +39,7 @@ async def test_a_token_does_not_open_an_account_that_has_moved_to_another_addres
     await session.commit()
 
     with pytest.raises(InvalidToken):
-        await service.reset_password(session, token, NEW_PASSWORD)
+        await service.reset_password(session, token, NEW_PASSWORD, ClientInfo("127.0.0.1", ""))
 
 
 async def test_the_time_of_the_verification_stays_as_it_was(

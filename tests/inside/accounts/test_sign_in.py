@@ -27,5 +27,5 @@ async def test_logging_out_with_both_bearer_token_and_cookie_ends_both_sessions(
 
     await client.post("/api/v1/auth/logout", headers=await get_bearer(client))
 
-    assert not client.cookies
+    assert "session" not in client.cookies
     assert (await session.exec(select(LoginSession))).all() == []

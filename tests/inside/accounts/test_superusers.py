@@ -1,6 +1,8 @@
 import asyncio
 
+import pytest
 from httpx2 import AsyncClient
+from kit.testing import run_manage
 from sqlalchemy import delete
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -23,3 +25,18 @@ async def test_of_two_who_delete_their_accounts_at_once_one_stays(
         assert sorted(answer.status_code for answer in answers) == [204, 409]
         await session.exec(delete(User))
         await session.commit()
+
+
+@pytest.mark.parametrize(("answer", "changed"), [("n\n", False), ("y\n", True)])
+async def test_an_existing_account_is_not_replaced_unasked(
+    session: AsyncSession, user: User, answer: str, changed: bool
+) -> None:
+    process = await run_manage(
+        *("createsuperuser", "--email", user.email.upper()),
+        stdin=answer,
+        SUPERUSER_PASSWORD="another good passphrase",
+    )
+    assert "Replace its password, sign it out everywhere" in process.stdout
+    await session.refresh(user)
+    assert user.is_superuser is changed
+    assert process.returncode == (0 if changed else 1)

@@ -323,6 +323,7 @@ async def test_in_development_every_page_leads_to_mailbox_and_previews(
     client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "environment", "development")
+    monkeypatch.setenv("KIT_DEV", "yes")
     page = (await client.get("/")).text
     footer = page[page.index("<footer") :]
     assert 'href="/dev/mailbox"' in footer

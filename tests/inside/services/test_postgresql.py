@@ -1,11 +1,16 @@
 """What the application says while PostgreSQL is away, and what it makes of an odd one."""
 
 import signal
+from contextlib import nullcontext
+from datetime import timedelta
 
 import httpx2
 import psycopg
 import pytest
+from kit.database import sessions
 from kit.testing import Manage, PostgreSQL
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 pytestmark = pytest.mark.service
 
@@ -49,3 +54,25 @@ def test_texts_survive_a_database_that_knows_no_encoding(
     )
     assert shell.wait() == 0, shell.output
     assert name in shell.output
+
+
+@pytest.mark.parametrize(("idle", "dies"), [(timedelta(0), False), (timedelta(hours=1), True)])
+async def test_a_connection_that_died_while_it_was_idle_is_replaced(
+    postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch, idle: timedelta, dies: bool
+) -> None:
+    """One that was in use a moment ago is not asked first: that would cost a round trip."""
+    monkeypatch.setattr(sessions, "PING_AFTER", idle)
+    engine = sessions.create_engine(postgresql.url.replace("postgresql:", "postgresql+psycopg:"))
+
+    async def ask() -> None:
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    await ask()
+    with psycopg.connect(postgresql.url, autocommit=True) as connection:
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> %s"
+        connection.execute(others, [connection.info.backend_pid])
+    with pytest.raises(OperationalError) if dies else nullcontext():
+        await ask()
+    await ask()
+    await engine.dispose()

@@ -12,7 +12,8 @@ from functools import partial
 from kit.database import Session, engine
 from kit.tasks.outcomes import ClaimedJob, Outcome
 from kit.tasks.schedule import Scheduler
-from kit.tasks.worker.worker import ONE_STATEMENT, Worker
+from kit.tasks.worker.turn import ONE_STATEMENT
+from kit.tasks.worker.worker import Worker
 from kit.testing import forked, until
 from sqlalchemy import event
 from sqlalchemy.orm import Session as SyncSession

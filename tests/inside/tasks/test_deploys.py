@@ -11,7 +11,8 @@ import pytest
 import time_machine
 from kit.database import engine, utcnow
 from kit.tasks import Discard, Job, JobStatus, service, task
-from kit.tasks.definition import BadArguments, _registry, all_tasks
+from kit.tasks.definition import _registry, all_tasks
+from kit.tasks.errors import BadArguments
 from kit.tasks.worker.sweep import Sweeper, announce_due
 from kit.tasks.worker.version_skew import BATCH, RECENT
 from kit.tasks.worker.worker import run_now

@@ -46,7 +46,7 @@ async def test_jobs_that_are_known_are_found_by_their_ids(session: AsyncSession)
             one, *others = await sql.claim(connection, "me", 3, lease=minute, ids=ids)
             ends = [Outcome(job, JobStatus.SUCCESSFUL) for job in others]
             await sql.settle(connection, "me", [*ends, Outcome(one, JobStatus.FAILED)])
-            await sql.claim(connection, "me", 3, lease=minute, ids=ids, done=[one])
+            await sql.claim_and_settle(connection, "me", 3, done=[one], lease=minute, ids=ids)
     await kept.close()
     any_that_is_due, *known = plans
     assert "ix_jobs_ready" in any_that_is_due

@@ -38,10 +38,10 @@ class Order(BaseModel):
     count: int | None = None
 
 
-def make_shop() -> FastAPI:
+def make_shop(uploads: dict[str, int] | None = None) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None)
     install_error_handlers(app)
-    install_middleware(app)
+    install_middleware(app, uploads=uploads or {})
     mount_static(app)
 
     @app.post("/api/orders", responses={409: {"description": "Out of stock"}})

@@ -3,7 +3,9 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 from kit.settings import settings
-from kit.web.middleware import MAX_BODY, UPLOADS
+from kit.web.bodies import MAX_BODY
+
+from inside.web.shop import make_shop
 
 BODY = {"email": "anna@example.com", "password": "correct horse battery"}
 
@@ -87,14 +89,22 @@ async def test_a_body_that_grows_too_long_is_refused(web: httpx2.AsyncClient) ->
     assert response.status_code == 413
 
 
-async def test_a_path_that_takes_uploads_may_be_given_more(
-    web: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(UPLOADS, "/api/orders", 2 * MAX_BODY)
+@pytest.fixture
+async def uploading() -> AsyncIterator[httpx2.AsyncClient]:
+    """A shop that takes larger orders."""
+    transport = httpx2.ASGITransport(make_shop({"/api/orders": 2 * MAX_BODY}))
+    async with httpx2.AsyncClient(transport=transport, base_url="https://shop.example") as client:
+        yield client
 
+
+async def test_a_path_that_takes_uploads_may_be_given_more(
+    uploading: httpx2.AsyncClient,
+) -> None:
     for size, status in ((MAX_BODY + 1, 422), (2 * MAX_BODY + 1, 413)):
         note = " " * size
-        response = await web.post("/api/orders", json={"note": note[: size - len('{"note":""}')]})
+        response = await uploading.post(
+            "/api/orders", json={"note": note[: size - len('{"note":""}')]}
+        )
         assert response.status_code == status
 
 

@@ -83,7 +83,7 @@ async def test_pages_load_nothing_from_elsewhere(web: httpx2.AsyncClient) -> Non
     text = (await web.get("/nowhere", headers=HTML)).text
 
     assert "://" not in text
-    for inline in ("<style", "style=", "<script"):
+    for inline in ("<style", "style=", "<script>"):
         assert inline not in text
 
 

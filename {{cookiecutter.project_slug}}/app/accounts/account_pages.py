@@ -1,4 +1,4 @@
-"""The pages of whoever is signed in: the account, and what can be changed of it."""
+"""The pages of the signed-in user: the account, and what can be changed."""
 
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from app.accounts.dependencies import (
     CurrentLoginDep,
     OptionalUser,
     SignedInUser,
+    clear_cookies,
     clear_session_cookie,
     set_session_cookie,
 )
@@ -103,12 +104,12 @@ async def show_change_email(request: Request, user: SignedInUser) -> Response:
 
 @router.post("/account/email")
 async def change_email(
-    request: Request, db: SessionDep, user: SignedInUser, client: ClientInfoDep
+    request: Request, db: SessionDep, user: SignedInUser, current: CurrentLoginDep
 ) -> Response:
     form = await parse_form(request, ChangeEmail)
     if form.data:
         try:
-            await changes.request_email_change(db, user, form.data, client)
+            await changes.request_email_change(db, current, form.data)
             response = see_other("/account")
             flash(response, f"We have sent an e-mail to {form.data.email}. Open the link in it.")
             return response
@@ -146,14 +147,14 @@ async def show_delete_account(request: Request, user: SignedInUser) -> Response:
 
 @router.post("/account/delete")
 async def delete_account(
-    request: Request, db: SessionDep, user: SignedInUser, client: ClientInfoDep
+    request: Request, db: SessionDep, user: SignedInUser, current: CurrentLoginDep
 ) -> Response:
     form = await parse_form(request, ConfirmPassword)
     if form.data:
         try:
-            await changes.delete_account(db, user, form.data, client)
+            await changes.delete_account(db, current, form.data)
             response = see_other("/")
-            clear_session_cookie(response)
+            clear_cookies(response)
             flash(response, "Your account is deleted. Goodbye!", "info")
             return response
         except AppError as error:

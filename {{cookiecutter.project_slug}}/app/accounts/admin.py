@@ -100,7 +100,7 @@ async def list_users(
 
 
 async def deactivate_user(db: AsyncSession, user_id: UUID, *, by: User) -> User:
-    """Lock somebody out: their devices are signed out, their links are dead.
+    """Deactivate an account: its devices are signed out, its links stop working.
 
     Of two administrators who do this to each other at once, one stays. Raises UserNotFound, or
     OwnAccount.
@@ -129,7 +129,7 @@ async def deactivate_user(db: AsyncSession, user_id: UUID, *, by: User) -> User:
 
 
 async def activate_user(db: AsyncSession, user_id: UUID) -> User:
-    """Let somebody in again; raises UserNotFound."""
+    """Activate an account again; raises UserNotFound."""
     user = await _get_user(db, user_id)
     user.is_active = True
     return user

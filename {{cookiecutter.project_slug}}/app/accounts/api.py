@@ -74,20 +74,20 @@ async def confirm_email(db: SessionDep, data: ConfirmEmail) -> Message:
 
 @router.post("/forgot-password", status_code=202, responses=TOO_MANY)
 async def forgot_password(db: SessionDep, data: EmailOnly, client: ClientInfoDep) -> Message:
-    """Send a link to choose a new password, if the address has an account; nobody is told."""
+    """Send a link to choose a new password. The answer doesn't tell whether there is an account."""
     await service.request_password_reset(db, data.email, client)
     return Message(detail="If this address has an account, a link is on its way.")
 
 
 @router.post("/reset-password", responses=BAD_TOKEN)
-async def reset_password(db: SessionDep, data: ResetPassword) -> Message:
+async def reset_password(db: SessionDep, data: ResetPassword, client: ClientInfoDep) -> Message:
     """Set a new password with the token of the link; every device is signed out."""
-    await service.reset_password(db, data.token, data.password.get_secret_value())
+    await service.reset_password(db, data.token, data.password.get_secret_value(), client)
     return Message(detail="Your new password is set. You can sign in now.")
 
 
 async def get_credentials(form: Annotated[OAuth2PasswordRequestForm, Depends()]) -> SignIn:
-    """The OAuth2 form calls the address a username; what is no address is no account."""
+    """Read the OAuth2 form, which calls the address a username."""
     try:
         return SignIn.model_validate({"email": form.username, "password": form.password})
     except ValidationError:

@@ -1,7 +1,7 @@
-"""What people change of their account after they have given their password once more.
+"""Changes to an account that ask for the password again.
 
-A session that was stolen, or left open in a library, must not be enough to take an account
-over. Each of these tells the owner by e-mail, for it may have been somebody else.
+A session that was stolen, or left open in a library, must not be enough to take over an account.
+Each change is reported to the owner by e-mail, because someone else may have made it.
 """
 
 from typing import Any
@@ -43,10 +43,10 @@ async def change_password(
     data: ChangePassword,
     client: ClientInfo,
 ) -> NewLogin | None:
-    """Set another password, and end all that the old one opened but the current session.
+    """Set another password, and end all sessions and links except the current session.
 
-    A browser's gets another token, to be handed over, for people change passwords when they
-    fear that somebody has copied something. A program keeps its own.
+    A browser's session gets a new token, which is returned: people change their password when
+    they fear that something was copied. A program keeps its token.
     Raises WeakPassword, WrongPassword or TooManyAttempts.
     """
     user, login = current
@@ -55,7 +55,7 @@ async def change_password(
         check_password(password, email=user.email, full_name=user.full_name)
     except WeakPassword as weak:
         raise WeakPassword(weak.detail, field="new_password") from None
-    await _confirm(db, user, data.current_password, client)
+    await _confirm(db, current, data.current_password)
     password_hash = await hash_password(password)
     await _update(db, user, password_hash=password_hash, pending_email=None)
     await tokens.delete_all(db, user)
@@ -66,18 +66,17 @@ async def change_password(
     return await sessions.renew_token(db, user, login)
 
 
-async def request_email_change(
-    db: AsyncSession, user: User, data: ChangeEmail, client: ClientInfo
-) -> None:
+async def request_email_change(db: AsyncSession, current: CurrentLogin, data: ChangeEmail) -> None:
     """Mail a link to the new address, and a notice to the old one.
 
-    Whether the new address is taken is looked up by the job, so that neither the answer nor its
-    time tells. A later request takes the place of this one, whose link is then worth nothing.
+    The job looks up whether the new address is taken, so that neither the answer nor its timing
+    tells. A later request replaces this one, whose link then stops working.
     Raises UnchangedEmail, WrongPassword or TooManyAttempts.
     """
+    user = current.user
     if data.email == user.email:
         raise UnchangedEmail
-    await _confirm(db, user, data.current_password, client)
+    await _confirm(db, current, data.current_password)
     await ratelimit.check(limits.EMAIL_CHANGES_OF_ONE_ACCOUNT, str(user.id))
     await _update(db, user, pending_email=data.email)
     if await ratelimit.allows(limits.EMAIL_CHANGE_EMAILS, data.email):
@@ -88,9 +87,8 @@ async def request_email_change(
 async def confirm_email(db: AsyncSession, token: str) -> str:
     """Make the address that the token was sent to the account's own, and return it.
 
-    Raises InvalidToken, or EmailTaken if somebody else got the address meanwhile, in this very
-    moment even. All links to the old address end; the sessions stay, for whoever began them
-    knew the password.
+    All links to the old address end. Sessions stay: they began with the password.
+    Raises InvalidToken, or EmailTaken if another account got the address in the meantime.
     """
     proof = await tokens.consume(db, token, Purpose.CHANGE_EMAIL)
     user = await db.get(User, proof.user_id, populate_existing=True)  # it is locked now
@@ -108,18 +106,16 @@ async def confirm_email(db: AsyncSession, token: str) -> str:
     return proof.sent_to
 
 
-async def delete_account(
-    db: AsyncSession, user: User, data: ConfirmPassword, client: ClientInfo
-) -> None:
+async def delete_account(db: AsyncSession, current: CurrentLogin, data: ConfirmPassword) -> None:
     """Delete the account and all that refers to it.
 
-    Raises WrongPassword or TooManyAttempts; LastSuperuser, also if of two who go at once this
-    is the second.
     Sessions and links go with the row (ON DELETE CASCADE), and the address is free at once.
-    Jobs that wait find nobody and end. The farewell takes its address along, for by then
-    there is no row that knows it.
+    Waiting jobs find no user and end. The farewell job carries the address, because no row
+    knows it by then. Raises WrongPassword, TooManyAttempts, or LastSuperuser, which also holds
+    when the last two superusers delete their accounts at the same moment.
     """
-    await _confirm(db, user, data.current_password, client)
+    await _confirm(db, current, data.current_password)
+    user = current.user
     superusers = select(col(User.id)).where(col(User.is_superuser), col(User.is_active))
     if user.is_superuser:  # lock them all, always in one order
         await db.exec(superusers.order_by(col(User.id)).with_for_update())
@@ -131,11 +127,11 @@ async def delete_account(
     await send_account_deleted_email.enqueue(db, user.email)
 
 
-async def _confirm(db: AsyncSession, user: User, password: SecretStr, client: ClientInfo) -> None:
-    """Raises WrongPassword, or TooManyAttempts: a guess here is one less at the sign-in."""
-    await limits.check_sign_in(client.ip, user.email)
+async def _confirm(db: AsyncSession, current: CurrentLogin, password: SecretStr) -> None:
+    """Check the password once more; raises WrongPassword or TooManyAttempts."""
+    await limits.check_confirmation(current.login)
     await db.close()  # as in `service._create`
-    fits, _ = await verify_password(password.get_secret_value(), user.password_hash)
+    fits, _ = await verify_password(password.get_secret_value(), current.user.password_hash)
     if not fits:
         raise WrongPassword
 

@@ -25,10 +25,17 @@ def createsuperuser(
         ),
     ],
     full_name: Annotated[str, typer.Option(help="Their name.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask first.")] = False,
 ) -> None:
     """Make an account that may do everything, or give that right to an existing one."""
-    from app.accounts.service import create_superuser
+    from app.accounts.service import create_superuser, find_user
 
     require_migrations()
+    if not yes and run(lambda db: find_user(db, email.strip().lower())):
+        typer.confirm(
+            f"{email} has an account. Replace its password, sign it out everywhere, and let it do "
+            "everything?",
+            abort=True,
+        )
     user = run(lambda db: create_superuser(db, email, password, full_name))
     typer.echo(f"{user.email} is a superuser.")

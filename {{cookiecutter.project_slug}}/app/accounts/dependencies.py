@@ -1,9 +1,10 @@
 """What routes and pages ask for: who is signed in, and where the request comes from.
 
-All are `async def`, also those that wait for nothing: FastAPI runs a `def` in a thread.
+All are `async def`, even those that wait for nothing: FastAPI would run a `def` in a thread.
 """
 
 from contextlib import suppress
+from datetime import timedelta
 from typing import Annotated
 from urllib.parse import quote, urlsplit
 from uuid import UUID
@@ -12,7 +13,7 @@ from fastapi import Depends, HTTPException, Request, Response
 from fastapi.security import OAuth2PasswordBearer
 from kit.database import SessionDep
 
-from app.accounts import sessions
+from app.accounts import known_devices, sessions
 from app.accounts.errors import NotAllowed, NotSignedIn
 from app.accounts.models import User
 from app.accounts.sessions import LONGEST_LIFETIME, ClientInfo, CurrentLogin, NewLogin
@@ -20,24 +21,26 @@ from app.settings import settings
 
 # The prefix makes browsers refuse it from a subdomain, without TLS, or for one path only.
 SESSION_COOKIE = "__Host-session" if settings.is_production else "session"
+DEVICE_COOKIE = "__Host-device" if settings.is_production else "device"
 
 _bearer = OAuth2PasswordBearer(tokenUrl="/api/v1/auth/token", auto_error=False)
 
 
 async def get_client_info(request: Request) -> ClientInfo:
-    """The other end of the connection; uvicorn's --proxy-headers sees through a proxy."""
+    """Describe the client. Behind a trusted proxy, uvicorn knows its real address."""
     agent = request.headers.get("user-agent", "")
     return ClientInfo(
         ip=request.client.host[:45] if request.client else "",
         user_agent="".join(filter(str.isprintable, agent))[:255],
         cookie=request.cookies.get(SESSION_COOKIE),
+        device=request.cookies.get(DEVICE_COOKIE),
     )
 
 
 async def get_session_token(
     request: Request, bearer: Annotated[str | None, Depends(_bearer)]
 ) -> str | None:
-    """A bearer token alone counts if there is one: a program means it, a cookie comes along."""
+    """Return the bearer token if there is one, else the cookie: browsers always send cookies."""
     return request.cookies.get(SESSION_COOKIE) if bearer is None else bearer
 
 
@@ -78,7 +81,7 @@ CurrentUser = Annotated[User, Depends(get_current_user)]
 
 
 async def signed_in_user(request: Request, user: OptionalUser) -> User:
-    """The user whom a page belongs to; anybody else signs in first, and then comes back."""
+    """Return the signed-in user of a page. Everyone else signs in first, then comes back."""
     if user is None:
         location = f"/login?next={quote(path)}" if (path := _page(request)) else "/login"
         raise HTTPException(303, headers={"Location": location})
@@ -86,13 +89,13 @@ async def signed_in_user(request: Request, user: OptionalUser) -> User:
 
 
 def _page(request: Request) -> str:
-    """Where to come back to: for a form, the page that it was on, for only GET can be asked again.
+    """Return the path to come back to; after a POST, which can't be repeated, that of its form.
 
-    The path alone: it is one of ours, whatever site a Referer names.
+    Only the path is used, so it is always one of ours, whatever site a Referer names.
     """
     if request.method == "GET":
-        return request.url.path
-    with suppress(ValueError):  # `http://[` is no URL
+        return f"{request.url.path}?{request.url.query}".rstrip("?")
+    with suppress(ValueError):  # `http://[` isn't a valid URL
         return urlsplit(request.headers.get("referer", "")).path
     return ""
 
@@ -120,14 +123,28 @@ Superuser = Annotated[User, Depends(superuser)]
 
 def set_session_cookie(response: Response, new: NewLogin) -> None:
     """Give the browser its token. The database says when it ends; the cookie lasts longer."""
+    _set_cookie(response, SESSION_COOKIE, new.token, LONGEST_LIFETIME)
+    device = known_devices.new_cookie(new.user.email)
+    _set_cookie(response, DEVICE_COOKIE, device, known_devices.LIFETIME)
+
+
+def _set_cookie(response: Response, name: str, value: str, lifetime: timedelta) -> None:
     response.set_cookie(
-        SESSION_COOKIE,
-        new.token,
-        max_age=int(LONGEST_LIFETIME.total_seconds()),
+        name,
+        value,
+        max_age=int(lifetime.total_seconds()),
         path="/",
         secure=settings.is_production,
         httponly=True,
         samesite="lax",
+    )
+
+
+def clear_cookies(response: Response) -> None:
+    """Take all that an account left in the browser."""
+    clear_session_cookie(response)
+    response.delete_cookie(
+        DEVICE_COOKIE, path="/", secure=settings.is_production, httponly=True, samesite="lax"
     )
 
 

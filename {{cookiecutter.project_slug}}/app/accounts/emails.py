@@ -15,22 +15,25 @@ FORGOT_PASSWORD = f"{settings.base_url}/forgot-password"
 
 
 class WelcomeEmail(Email):
-    """The first one: welcome, and please show that this address is yours."""
+    """The first e-mail: welcome, and please confirm your address.
+
+    It does not contain the name: anyone can register an address that isn't theirs, with a "name"
+    that advertises something.
+    """
 
     template = "welcome"
     subject = "Welcome to {project_name}"
 
-    full_name: str
     link: str
     days: int = VERIFICATION_DAYS
 
     @classmethod
     def sample(cls) -> Self:
-        return cls(to="ada@example.com", full_name="Ada Lovelace", link=verification_link("sample"))
+        return cls(to="ada@example.com", link=verification_link("sample"))
 
 
 class VerificationEmail(Email):
-    """A new link, for whoever asked for one."""
+    """A new link, on request."""
 
     template = "verification"
     subject = "Confirm your e-mail address"
@@ -44,7 +47,7 @@ class VerificationEmail(Email):
 
 
 class AlreadyRegisteredEmail(Email):
-    """Somebody registered an address that has an account: only its owner is told."""
+    """An address that has an account was registered again. Only its owner is told."""
 
     template = "already_registered"
     subject = "You already have an account at {project_name}"
@@ -58,7 +61,7 @@ class AlreadyRegisteredEmail(Email):
 
 
 class ResetPasswordEmail(Email):
-    """For whoever has forgotten their password."""
+    """For people who forgot their password."""
 
     template = "reset_password"
     subject = "Choose a new password"
@@ -72,7 +75,7 @@ class ResetPasswordEmail(Email):
 
 
 class ChoosePasswordEmail(Email):
-    """An address was registered with different passwords: whoever reads its mail decides."""
+    """An address was registered with different passwords. The person who reads its mail decides."""
 
     template = "choose_password"
     subject = "Confirm your e-mail address and choose a password"
@@ -87,7 +90,7 @@ class ChoosePasswordEmail(Email):
 
 
 class PasswordChangedEmail(Email):
-    """The password was replaced: by its owner, or by somebody who should not have."""
+    """The password was changed: by its owner, or by someone who should not have."""
 
     template = "password_changed"
     subject = "Your password was changed"
@@ -115,7 +118,7 @@ class ConfirmEmailChangeEmail(Email):
 
 
 class EmailChangeRequestedEmail(Email):
-    """To the old address: this is under way, and can still be stopped."""
+    """To the old address: a change is under way and can still be stopped."""
 
     template = "email_change_requested"
     subject = "Your e-mail address is about to change"
@@ -129,7 +132,7 @@ class EmailChangeRequestedEmail(Email):
 
 
 class AddressInUseEmail(Email):
-    """Somebody wants an address for their account which has one: only its owner is told."""
+    """Another account asked for an address that has an account. Only its owner is told."""
 
     template = "address_in_use"
     subject = "You already have an account at {project_name}"
@@ -143,7 +146,7 @@ class AddressInUseEmail(Email):
 
 
 class EmailChangedEmail(Email):
-    """To the new address: it counts from now on."""
+    """To the new address: it is in use from now on."""
 
     template = "email_changed"
     subject = "Your e-mail address was changed"
@@ -157,7 +160,7 @@ class EmailChangedEmail(Email):
 
 
 class EmailChangedNoticeEmail(Email):
-    """To the old address, whoever reads it now: so it names neither a person nor the new one."""
+    """To the old address. A stranger may read it, so it names no person and no new address."""
 
     template = "email_changed_notice"
     subject = "Your account has moved to another e-mail address"

@@ -27,8 +27,8 @@ class AccountError(AppError):
 class InvalidCredentials(AccountError):
     """No such address, wrong password, an unverified or a closed account: one answer for all.
 
-    Were the unverified told apart, whoever registers an address and then signs in with the
-    same password would see whether it was taken.
+    If unverified accounts were told apart, anyone could register an address, sign in with the
+    same password, and see whether the address was taken.
     """
 
     status: ClassVar[int] = 401
@@ -72,9 +72,9 @@ class InvalidToken(AccountError):
 
 
 class WrongPassword(AccountError):
-    """Whoever is known by a session or a link does not know the password that goes with it.
+    """The password does not match the account of this session or link.
 
-    Not 401, upon which clients sign people out who have only mistyped.
+    Not 401: clients would sign out people who merely mistyped.
     """
 
     status: ClassVar[int] = 403
@@ -99,7 +99,7 @@ class UnchangedEmail(AccountError):
 class EmailTaken(AccountError):
     """The address got another account before it was confirmed.
 
-    Only whoever reads its mail can get here, so nobody else learns of that account.
+    Only people who read its mail can get here, so no one else learns of that account.
     """
 
     status: ClassVar[int] = 409
@@ -110,7 +110,7 @@ class EmailTaken(AccountError):
 
 
 class NoSuchSession(AccountError):
-    """The session has ended, or is somebody else's."""
+    """The session has ended, or belongs to another user."""
 
     status: ClassVar[int] = 404
     title: ClassVar[str] = "No such session"
@@ -120,7 +120,7 @@ class NoSuchSession(AccountError):
 
 
 class LastSuperuser(AccountError):
-    """Without this account nobody could see /admin any more."""
+    """Without this account, no one could open /admin anymore."""
 
     status: ClassVar[int] = 409
     title: ClassVar[str] = "The only administrator stays"

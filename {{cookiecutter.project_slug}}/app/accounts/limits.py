@@ -1,9 +1,14 @@
 """How often a password may be tried, and how often a stranger can have a mailbox written to."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from kit import ratelimit
 from kit.ratelimit import Limit
+
+from app.accounts import known_devices
+from app.accounts.models import LoginSession
+from app.accounts.sessions import ClientInfo
 
 # A class or an office registers from behind one address. Each registration costs a hash and a mail.
 REGISTRATIONS_FROM_ONE_CLIENT = Limit("register-client", 300, per=timedelta(hours=1))
@@ -16,8 +21,16 @@ SIGN_INS_FROM_ONE_CLIENT_TO_ONE_ACCOUNT = (
     Limit("sign-in-minute", 10, per=timedelta(minutes=1)),
     Limit("sign-in-hour", 30, per=timedelta(hours=1)),
 )
+SIGN_INS_FROM_A_KNOWN_DEVICE = (
+    Limit("sign-in-device-minute", 10, per=timedelta(minutes=1)),
+    Limit("sign-in-device-hour", 30, per=timedelta(hours=1)),
+)
+CONFIRMATIONS_IN_ONE_SESSION = (
+    Limit("confirmation-minute", 10, per=timedelta(minutes=1)),
+    Limit("confirmation-hour", 30, per=timedelta(hours=1)),
+)
 # A guesser with many addresses is slowed down as well, at the price that the owner may have to
-# wait for as long as that goes on.
+# wait on a new device for as long as that goes on, or reset the password.
 SIGN_INS_TO_ONE_ACCOUNT = Limit("sign-in-account", 100, per=timedelta(hours=1))
 # Above it the mailbox is spared, silently: the answer is the same for every address.
 VERIFICATION_EMAILS = Limit("verification-email", 5, per=timedelta(hours=1))
@@ -37,13 +50,38 @@ async def check_email_request(ip: str) -> None:
     await ratelimit.check(EMAIL_REQUESTS_FROM_ONE_CLIENT, ratelimit.network(ip))
 
 
-async def check_sign_in(ip: str, email: str) -> None:
+async def check_sign_in(client: ClientInfo, email: str) -> None:
     """Count one try at the password of this address's account; raises TooManyAttempts.
 
-    The client's limits come first: what they refuse takes nothing from the account's.
+    The client's limits come first: what they refuse takes nothing from the account's. A device
+    that has signed in before has limits of its own, which no one else can use up.
     """
-    client = ratelimit.network(ip)
-    await ratelimit.check(SIGN_INS_FROM_ONE_CLIENT, client)
-    for limit in SIGN_INS_FROM_ONE_CLIENT_TO_ONE_ACCOUNT:
-        await ratelimit.check(limit, client, email)
+    network = ratelimit.network(client.ip)
+    await ratelimit.check(SIGN_INS_FROM_ONE_CLIENT, network)
+    if device := known_devices.device_of(client.device, email):
+        await _check_all(SIGN_INS_FROM_A_KNOWN_DEVICE, device)
+        return
+    await _check_all(SIGN_INS_FROM_ONE_CLIENT_TO_ONE_ACCOUNT, network, email)
     await ratelimit.check(SIGN_INS_TO_ONE_ACCOUNT, email)
+
+
+async def check_confirmation(login: LoginSession) -> None:
+    """Count one try at the password by a device that is signed in; raises TooManyAttempts.
+
+    Each session counts for itself: guesses of strangers at the sign-in don't keep owners from
+    changing their password.
+    """
+    await _check_all(CONFIRMATIONS_IN_ONE_SESSION, str(login.id))
+
+
+async def forget_sign_ins(client: ClientInfo, email: str) -> None:
+    """Let the owner, who has just proved to read the address's mail, sign in at once."""
+    network = ratelimit.network(client.ip)
+    for limit in SIGN_INS_FROM_ONE_CLIENT_TO_ONE_ACCOUNT:
+        await ratelimit.reset(limit, network, email)
+    await ratelimit.reset(SIGN_INS_TO_ONE_ACCOUNT, email)
+
+
+async def _check_all(limits: Iterable[Limit], *key: str) -> None:
+    for limit in limits:
+        await ratelimit.check(limit, *key)

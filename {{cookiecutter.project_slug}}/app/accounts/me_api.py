@@ -1,4 +1,4 @@
-"""The JSON routes of one's own account: `/api/v1/users/me`."""
+"""The JSON routes of the signed-in user's account: `/api/v1/users/me`."""
 
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from app.accounts.dependencies import (
     ClientInfoDep,
     CurrentLoginDep,
     CurrentUser,
+    clear_cookies,
     clear_session_cookie,
     set_session_cookie,
 )
@@ -39,7 +40,7 @@ router = APIRouter(prefix="/api/v1/users/me", tags=["account"], responses=NOT_SI
 
 @router.get("", response_model=UserPublic)
 async def read_account(user: CurrentUser) -> User:
-    """The account of whoever asks."""
+    """The account of the user who asks."""
     return user
 
 
@@ -51,15 +52,11 @@ async def update_account(db: SessionDep, user: CurrentUser, data: UpdateAccount)
 
 @router.delete("", status_code=204, responses=WRONG_PASSWORD | LAST_SUPERUSER | TOO_MANY)
 async def delete_account(
-    db: SessionDep,
-    user: CurrentUser,
-    data: ConfirmPassword,
-    client: ClientInfoDep,
-    response: Response,
+    db: SessionDep, current: CurrentLoginDep, data: ConfirmPassword, response: Response
 ) -> None:
     """Delete the account, for good and at once; the password is asked for in the body."""
-    await changes.delete_account(db, user, data, client)
-    clear_session_cookie(response)
+    await changes.delete_account(db, current, data)
+    clear_cookies(response)
 
 
 @router.post("/password", responses=WRONG_PASSWORD | TOO_MANY)
@@ -77,13 +74,11 @@ async def change_password(
 
 
 @router.post("/email", status_code=202, responses=WRONG_PASSWORD | TOO_MANY)
-async def change_email(
-    db: SessionDep, user: CurrentUser, data: ChangeEmail, client: ClientInfoDep
-) -> Message:
+async def change_email(db: SessionDep, current: CurrentLoginDep, data: ChangeEmail) -> Message:
     """Ask for another address, which counts once its link is followed. The answer does not
     tell whether it has an account already.
     """
-    await changes.request_email_change(db, user, data, client)
+    await changes.request_email_change(db, current, data)
     return Message(detail="Please look into the mailbox of the new address: we have written to it.")
 
 

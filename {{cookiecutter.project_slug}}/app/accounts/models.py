@@ -1,4 +1,4 @@
-"""The tables: who has an account, what was mailed to them, where they are signed in."""
+"""The tables: accounts, mailed links, signed-in devices."""
 
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -21,17 +21,17 @@ class User(SQLModel, table=True):
     password_hash: str = Field(max_length=255, repr=False)
     """Empty: no password opens the account, until its owner has chosen one by a mailed link."""
     pending_email: str | None = Field(default=None, max_length=254)
-    """The address that shall replace `email` once its owner confirms it; see `changes.py`.
+    """The address that will replace `email` once its owner confirms it; see `changes.py`.
 
-    Not unique: whoever confirms first has it.
+    Not unique: the first account to confirm it gets it.
     """
     full_name: str = Field(default="", max_length=100)
     is_active: bool = True
     is_superuser: bool = False
     verified_at: datetime | None = None
-    """When the owner proved to read this address; None: they cannot sign in yet."""
+    """When the owner proved to read this address. None: they can't sign in yet."""
     registration_mailed_at: datetime = Field(default_factory=utcnow)
-    """When the owner was last written to because somebody registered this address."""
+    """When the owner was last told that this address was registered."""
     created_at: datetime = Field(default_factory=utcnow)
     updated_at: datetime = Field(default_factory=utcnow, sa_column_kwargs={"onupdate": utcnow})
 

@@ -5,7 +5,7 @@ import re
 from fastapi import APIRouter, Request
 from kit.database import SessionDep
 from kit.errors import AppError
-from kit.web import Form, flash, form_page, page, parse_form, see_other
+from kit.web import Form, flash, form_page, page, parse_form, require_https, see_other
 from starlette.responses import Response
 
 from app.accounts import service, sign_in
@@ -49,7 +49,7 @@ async def register(request: Request, db: SessionDep, client: ClientInfoDep) -> R
 
 @router.get("/register/done")
 async def show_check_inbox(request: Request) -> Response:
-    return page(request, "accounts/check_inbox.html")
+    return page(request, "accounts/check_inbox.html", promised=True)
 
 
 @router.get("/verify-email")
@@ -63,6 +63,7 @@ async def verify_email(request: Request, db: SessionDep, client: ClientInfoDep) 
     form = await parse_form(request, FirstSignIn)
     if form.data:
         try:
+            require_https(request)
             new = await sign_in.verify_and_sign_in(db, form.data, client)
             response = see_other("/account")
             set_session_cookie(response, new)
@@ -87,10 +88,19 @@ async def resend_verification(request: Request, db: SessionDep, client: ClientIn
     if form.data:
         try:
             await service.resend_verification(db, form.data.email, client)
-            return _check_inbox(form.data.email)
+            response = see_other("/resend-verification/done")
+            flash(
+                response, f"If {form.data.email} has an account, an e-mail is on its way.", "info"
+            )
+            return response
         except AppError as error:
             await form.refuse(error, db)
     return _resend_page(request, form)
+
+
+@router.get("/resend-verification/done")
+async def show_link_was_asked_for(request: Request) -> Response:
+    return page(request, "accounts/check_inbox.html", promised=False)
 
 
 @router.get("/login")
@@ -107,6 +117,7 @@ async def login(
     form = await parse_form(request, SignIn)
     if form.data:
         try:
+            require_https(request)
             new = await sign_in.sign_in(db, form.data, client)
             response = see_other(local_path(next))
             set_session_cookie(response, new)

@@ -1,4 +1,4 @@
-"""The pages for whoever has forgotten their password, or wants another one."""
+"""The pages for a forgotten password."""
 
 from fastapi import APIRouter, Request
 from kit.database import SessionDep
@@ -47,12 +47,12 @@ async def show_reset_password(request: Request, token: str = "") -> Response:
 
 
 @router.post("/reset-password")
-async def reset_password(request: Request, db: SessionDep) -> Response:
+async def reset_password(request: Request, db: SessionDep, client: ClientInfoDep) -> Response:
     form = await parse_form(request, ResetPassword)
     if form.data:
         try:
             password = form.data.password.get_secret_value()
-            await service.reset_password(db, form.data.token, password)
+            await service.reset_password(db, form.data.token, password, client)
             response = see_other("/login")
             flash(response, "Your new password is set. Sign in with it.")
             return response

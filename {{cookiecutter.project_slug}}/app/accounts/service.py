@@ -31,7 +31,7 @@ async def register(db: AsyncSession, data: Register, client: ClientInfo) -> None
     await limits.check_registration(client.ip)
     password = data.password.get_secret_value()
     check_password(password, email=data.email, full_name=data.full_name)
-    while (user := await _find(db, data.email)) is None:
+    while (user := await find_user(db, data.email)) is None:
         if await _create(db, data, password):
             return
         # Another request took the address while this one hashed: now it decides. Hashes with two
@@ -60,7 +60,7 @@ async def create_superuser(
     """
     data = Register(email=email, password=SecretStr(password), full_name=full_name)
     check_password(password, email=data.email, full_name=data.full_name)
-    user = await _find(db, data.email)
+    user = await find_user(db, data.email)
     user = user or User(email=data.email, full_name=data.full_name, password_hash="")
     user.password_hash = await hash_password(password)
     user.is_superuser = user.is_active = True
@@ -97,7 +97,7 @@ async def request_password_reset(db: AsyncSession, email: str, client: ClientInf
         await send_reset_password_email.enqueue(db, email)
 
 
-async def reset_password(db: AsyncSession, token: str, password: str) -> User:
+async def reset_password(db: AsyncSession, token: str, password: str, client: ClientInfo) -> User:
     """Set the password of the token's owner, and end all that the old one opened.
 
     The link came by e-mail, so the address is verified as well. Raises InvalidToken, or
@@ -115,6 +115,7 @@ async def reset_password(db: AsyncSession, token: str, password: str) -> User:
     await sessions.end_all(db, user)
     await tokens.delete_all(db, user)
     await send_password_changed_email.enqueue(db, user.id)
+    await limits.forget_sign_ins(client, user.email)
     return user
 
 
@@ -126,7 +127,8 @@ async def update_account(db: AsyncSession, user: User, data: UpdateAccount) -> U
     return user
 
 
-async def _find(db: AsyncSession, email: str) -> User | None:
+async def find_user(db: AsyncSession, email: str) -> User | None:
+    """Return the account of an address, which must be normalized, if there is one."""
     return (await db.exec(_BY_EMAIL, params={"email": email})).first()
 
 

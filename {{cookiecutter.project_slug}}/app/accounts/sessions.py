@@ -1,8 +1,8 @@
 """Who is signed in, where, and until when.
 
-A session is a row, and its token is 256 random bits of which the row keeps the hash: whatever
-is signed or encrypted into a cookie instead could not be ended before its time. The browser's
-cookie and the bearer token of an API client are the same thing in another envelope.
+A session is a row, and its token is 256 random bits of which the row keeps only the hash. A
+signed or encrypted cookie could not be revoked before it expires. The browser's cookie and the
+bearer token of an API client carry the same kind of token.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ from app.accounts.models import LoginSession, User
 from app.accounts.tokens import digest, generate
 
 IDLE_LIFETIME = timedelta(days=14)
-"""Whoever comes back within two weeks stays signed in; a forgotten library computer does not."""
+"""People who come back within two weeks stay signed in. A forgotten library computer does not."""
 LONGEST_LIFETIME = timedelta(days=90)
-"""And then signs in anew: a stolen token, kept alive by its thief, ends some day as well."""
+"""Then they sign in again: even a stolen token that its thief keeps alive expires."""
 TOUCH_EVERY = timedelta(minutes=1)
-"""How exact `last_seen_at` is: reading a page must not cost a write each time."""
+"""The precision of `last_seen_at`: reading a page must not cost a write each time."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class ClientInfo:
     user_agent: str
     cookie: str | None = None
     """The session that this browser has had so far."""
+    device: str | None = None
+    """The signed cookie of a device that has signed in before; see `known_devices.py`."""
 
 
 class CurrentLogin(NamedTuple):
@@ -57,7 +59,7 @@ class NewLogin:
 async def start(db: AsyncSession, user: User, client: ClientInfo) -> NewLogin:
     """Sign a device in. The browser's session so far ends, and so do the user's stale ones.
 
-    A token that somebody planted in the browser before is worth nothing afterwards.
+    A token that an attacker planted in the browser is worthless afterwards.
     """
     stale = and_(col(LoginSession.user_id) == user.id, col(LoginSession.expires_at) <= utcnow())
     replaced = col(LoginSession.token_hash) == digest(client.cookie or "")
@@ -75,7 +77,7 @@ async def start(db: AsyncSession, user: User, client: ClientInfo) -> NewLogin:
 
 
 async def find(db: AsyncSession, token: str) -> CurrentLogin | None:
-    """Whose session this is, unless it has ended or its user is no longer active.
+    """Return the login with this token, unless it has ended or its user is inactive.
 
     Being used prolongs it.
     """
@@ -158,5 +160,5 @@ async def _touch(db: AsyncSession, login: LoginSession) -> None:
 
 
 async def delete_expired(db: AsyncSession) -> None:
-    """Delete sessions that nobody came back to."""
+    """Delete expired sessions."""
     await db.exec(delete(LoginSession).where(col(LoginSession.expires_at) <= utcnow()))

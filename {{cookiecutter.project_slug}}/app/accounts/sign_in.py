@@ -16,7 +16,7 @@ from app.accounts.tokens import Purpose
 
 async def sign_in(db: AsyncSession, data: SignIn, client: ClientInfo) -> NewLogin:
     """Begin a session; raises InvalidCredentials or TooManyAttempts."""
-    await limits.check_sign_in(client.ip, data.email)
+    await limits.check_sign_in(client, data.email)
     user = await _authenticate(db, data)
     return await sessions.start(db, user, client)
 
@@ -24,12 +24,12 @@ async def sign_in(db: AsyncSession, data: SignIn, client: ClientInfo) -> NewLogi
 async def verify_and_sign_in(db: AsyncSession, data: FirstSignIn, client: ClientInfo) -> NewLogin:
     """Verify an address by its link and the account's password, and begin a session.
 
-    With the link alone, whoever is mailed one because a stranger registered their address
-    could open the account for that stranger, who knows its password. Raises InvalidToken,
-    or what leaves the link good: WrongPassword, TooManyAttempts.
+    The link alone is not enough: if a stranger registers your address, the link reaches you, and
+    your click would open the account for the stranger, who knows its password. Raises
+    InvalidToken; or WrongPassword or TooManyAttempts, after which the link still works.
     """
     user = await tokens.owner(db, await tokens.read(db, data.token, Purpose.VERIFY_EMAIL))
-    await limits.check_sign_in(client.ip, user.email)
+    await limits.check_sign_in(client, user.email)
     await db.close()  # as in `service._create`
     fits, new_hash = await verify_password(data.password.get_secret_value(), user.password_hash)
     if not fits:
@@ -60,8 +60,8 @@ async def _authenticate(db: AsyncSession, data: SignIn) -> User:
 async def _claim(db: AsyncSession, user: User, password_hash: str) -> None:
     """Lock the user, if the password is still the one that was verified, and renew its hash.
 
-    A reset that came meanwhile is over: its password stays, and no session outlives it. One
-    that comes now waits for the lock, and then ends the session that is about to begin.
+    If a reset came first, its password stays, and this sign-in is refused. A reset that comes
+    now waits for the lock, then ends the session that is about to begin.
     """
     claimed = await db.exec(
         update(User)

@@ -1,7 +1,7 @@
 """The e-mails as jobs: they carry ids, and make the links' tokens themselves.
 
 No token is ever in the job table. It is committed before the e-mail goes out: a link that
-arrives must work, and one that never arrives harms nobody.
+arrives must work, and one that never arrives does no harm.
 
 Four jobs carry an address instead: it is no longer the account's, or looking the account up in
 the request would reveal by timing who has one. The address goes with the job, which is deleted
@@ -79,7 +79,7 @@ async def send_welcome_email(db: AsyncSession, user: User) -> Email | None:
     if not user.password_hash:  # the address is contested, and another e-mail says what to do
         return None
     link = verification_link(await tokens.issue(db, user, Purpose.VERIFY_EMAIL))
-    return WelcomeEmail(to=user.email, full_name=user.full_name, link=link)
+    return WelcomeEmail(to=user.email, link=link)
 
 
 @account_email
@@ -88,8 +88,6 @@ async def send_already_registered_email(db: AsyncSession, user: User) -> Email |
 
     If the account still waits for verification or a password, a link is what its owner needs.
     """
-    if user.verified_at and user.password_hash:
-        return AlreadyRegisteredEmail(to=user.email)
     return await _way_in(db, user)
 
 
@@ -130,10 +128,10 @@ async def send_email_changed_email(_db: AsyncSession, user: User) -> Email | Non
 
 @task(queue="mail", max_attempts=MAIL_ATTEMPTS)
 async def send_verification_email(email: str) -> None:
-    """Mail another link, if the address belongs to an account that waits for one."""
+    """Mail what helps the owner of an account on: a link, or the news that it is ready."""
     async with Session() as db:
         user = await _find(db, email)
-        if user is None or not user.is_active or user.verified_at:
+        if user is None or not user.is_active:
             return
         answer = await _way_in(db, user)
         await db.commit()
@@ -172,7 +170,9 @@ async def _find(db: AsyncSession, email: str) -> User | None:
 
 
 async def _way_in(db: AsyncSession, user: User) -> Email:
-    """The e-mail that lets a newcomer go on: with the password they gave, or to choose one."""
+    """The e-mail that lets the owner go on: sign in, confirm the address, or choose a password."""
+    if user.verified_at and user.password_hash:
+        return AlreadyRegisteredEmail(to=user.email)
     if user.password_hash:
         token = await tokens.issue(db, user, Purpose.VERIFY_EMAIL)
         return VerificationEmail(to=user.email, link=verification_link(token))

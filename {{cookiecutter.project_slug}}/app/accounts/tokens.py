@@ -39,8 +39,8 @@ class Purpose(StrEnum):
 LIFETIMES = {
     # Registered on Friday, read on Monday. It only proves who reads the mailbox.
     Purpose.VERIFY_EMAIL: timedelta(days=4),
-    # This one opens the account, so it is not left lying in a mailbox. Whoever asks waits for
-    # it; an hour is room for the server that lets a first delivery wait (greylisting).
+    # This one opens the account, so it must not lie in a mailbox for long. People wait for it;
+    # an hour leaves room for servers that delay a first delivery (greylisting).
     Purpose.RESET_PASSWORD: timedelta(hours=1),
     # Its owner has just asked for it. One that went to a mistyped address, where a stranger
     # reads it, should not be good for long.
@@ -51,7 +51,7 @@ LIFETIMES = {
 
 @dataclass(frozen=True)
 class Proof:
-    """That whoever brought the token reads the mail of `sent_to`."""
+    """Proof that the bearer of a token reads the mail of `sent_to`."""
 
     user_id: UUID
     sent_to: str
@@ -96,7 +96,7 @@ async def consume(db: AsyncSession, token: str, purpose: Purpose) -> Proof:
     """Use a token up, together with its user's others of the same purpose.
 
     Of two requests with one link exactly one wins: the other waits for the rows, and finds
-    them deleted. The owner's row is locked first, as whatever else changes an account does,
+    them deleted. The owner's row is locked first, as all code that changes an account does,
     or two that hold a part each would wait for ever. Raises InvalidToken.
     """
     owner = select(col(AccountToken.user_id)).where(*_is_good(token, purpose)).scalar_subquery()

@@ -8,6 +8,6 @@ log = get_logger(__name__)
 
 @task
 async def write_report(name: str) -> str:
-    """What it returns is kept with the job, for whoever asked for it."""
+    """Write a report. The return value is kept with the job, for the user who asked."""
     log.info("report written", name=name)
     return f"The report on {name}"

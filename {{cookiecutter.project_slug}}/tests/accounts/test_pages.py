@@ -132,14 +132,20 @@ async def test_the_confirmation_can_be_sent_again(
     await register(client)
     before = len(mailbox)
     response = await client.post("/resend-verification", data={"email": ADDRESS})
-    assert (response.status_code, response.headers["location"]) == (303, "/register/done")
+    assert (response.status_code, response.headers["location"]) == (
+        303,
+        "/resend-verification/done",
+    )
     assert len(mailbox) == before + 1
 
 
 async def test_asking_for_a_link_never_tells_who_is_registered(client: httpx2.AsyncClient) -> None:
     response = await client.post("/resend-verification", data={"email": "nobody@example.com"})
 
-    assert (response.status_code, response.headers["location"]) == (303, "/register/done")
+    assert (response.status_code, response.headers["location"]) == (
+        303,
+        "/resend-verification/done",
+    )
 
 
 async def test_the_name_can_be_changed_and_removed(signed_in: httpx2.AsyncClient) -> None:

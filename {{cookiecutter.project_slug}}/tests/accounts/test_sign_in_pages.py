@@ -51,9 +51,10 @@ async def test_who_is_not_signed_in_signs_in_first_and_comes_back(
     await verify(client, mailbox)
     await client.post("/logout")
 
-    response = await client.get("/account")
+    response = await client.get("/account?tab=devices")
 
-    assert (response.status_code, response.headers["location"]) == (303, "/login?next=/account")
+    assert response.status_code == 303
+    assert response.headers["location"] == "/login?next=/account%3Ftab%3Ddevices"
     assert (await sign_in(client, url="/login?next=/docs")).headers["location"] == "/docs"
 
 

@@ -113,14 +113,21 @@ async def test_asking_again_answers_the_same_for_everybody(
 
     assert len(set(answers)) == 1
     assert answers[0][0] == 202
-    assert len(mailbox) == len(mailbox.to(newcomer)) == 1
+    assert len(mailbox.to(newcomer)) == len(mailbox.to(verified)) == 1
+    assert len(mailbox) == 2
+
+
+async def test_asking_for_a_link_that_is_not_needed_is_answered_by_e_mail(
+    user: User, mailbox: Mailbox
+) -> None:
+    await send_verification_email(user.email)
+    assert mailbox.to(user).latest.link("/login")
 
 
 async def test_nobody_is_welcomed_after_they_have_verified(
     session: AsyncSession, user: User, mailbox: Mailbox
 ) -> None:
     await send_welcome_email(user.id)
-    await send_verification_email(user.email)
 
     assert len(mailbox) == 0
 

@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from types import ModuleType
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 
 from kit import admin, dev, mail
 from kit.database import engine
-from kit.discovery import modules
+from kit.discovery import BrokenModule, modules
 from kit.logging import configure_logging, name_blocking_calls
 from kit.settings import Settings
 from kit.tasks import engines
@@ -34,20 +35,26 @@ def create_app(
     user_id: Dependency,
     lifespan: Lifespan | None = None,
     content_security_policy: Mapping[str, Sequence[str]] | None = None,
+    uploads: Mapping[str, int] | None = None,
 ) -> FastAPI:
     """Return the application, with the routes of every `api`, `pages`, `admin` and `dev` module.
 
     operator: returns the user who asks, if they may open /admin; raises what refuses or redirects
         everybody else. It guards every `admin` module.
-    user_id: returns the id of the user who asks; raises if nobody is signed in. Users see the
+    user_id: returns the id of the user who asks; raises if no user is signed in. Users see the
         state of the jobs that were enqueued with this `owner`.
     lifespan: your own, as FastAPI takes it. It is entered before jobs run and left after them.
     content_security_policy: further sources by directive, beside our own site:
         `{"img-src": ["https://images.example.com"]}`.
+    uploads: how many bytes a request may have below a path, beyond the 64 KiB of any other:
+        `{"/account/photo": 5 * 1024 * 1024}`.
 
     What it returns is a plain FastAPI: `add_middleware`, `add_exception_handler` and
     `include_router` work as its documentation says.
     """
+    for name, dependency in (("operator", operator), ("user_id", user_id)):
+        if not callable(dependency):
+            raise TypeError(f"create_app: {name} must be a dependency, which is a function")
     app = FastAPI(
         title=settings.project_name,
         lifespan=_lifespan(settings, lifespan),
@@ -57,7 +64,7 @@ def create_app(
     )
     install_error_handlers(app)
     app.add_middleware(BackgroundMiddleware)
-    install_middleware(app, content_security_policy or {})
+    install_middleware(app, content_security_policy or {}, uploads or {})
     app.add_middleware(RequestLog)
     mount_static(app)
     _include_routes(app, settings, operator=operator, user_id=user_id)
@@ -70,16 +77,24 @@ def _include_routes(
     """Yours first: of two routes with one path the first wins."""
     for name in ("api", "pages"):
         for module in modules(name, "app"):
-            app.include_router(module.router)
+            app.include_router(_router(module))
     as_operator = [Depends(_remember_operator(operator))]
-    for router in (*(module.router for module in modules("admin", "app")), *admin.routers):
+    for router in (*map(_router, modules("admin", "app")), *admin.routers):
         app.include_router(router, dependencies=as_operator)
     app.include_router(admin.jobs_api, dependencies=[Depends(_remember_user_id(user_id))])
     for router in (health.router, docs.router, admin.metrics_api):
         app.include_router(router)
-    if not settings.is_production:
-        for router in (*(module.router for module in modules("dev", "app")), dev.router):
+    if settings.is_development or settings.environment == "test":
+        for router in (*map(_router, modules("dev", "app")), dev.router):
             app.include_router(router, dependencies=[Depends(require_own_host)])
+
+
+def _router(module: ModuleType) -> APIRouter:
+    router = getattr(module, "router", None)
+    if not isinstance(router, APIRouter):
+        path = "/".join(module.__name__.split("."))
+        raise BrokenModule(f"{path}.py: needs a router: `router = APIRouter()`")
+    return router
 
 
 def _remember_operator(operator: Dependency) -> Dependency:

@@ -8,6 +8,7 @@ first, and so wins over what kit has under the same name.
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from traceback import extract_tb
 from types import ModuleType
@@ -54,6 +55,11 @@ def modules(name: str, *packages: str) -> Iterator[ModuleType]:
             for module in names:
                 if module == name or module.endswith(f"_{name}"):
                     yield _import(f"{package}.{slice_}.{module}")
+
+
+def optional_module(name: str) -> ModuleType | None:
+    """Import and return `app.<name>`; None if there is no such module. Raises BrokenModule."""
+    return _import(f"app.{name}") if find_spec(f"app.{name}") else None
 
 
 def _import(name: str) -> ModuleType:

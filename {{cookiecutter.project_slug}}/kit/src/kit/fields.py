@@ -62,18 +62,25 @@ def _password(*, at_least: int) -> tuple[AfterValidator, WithJsonSchema]:
 
 
 def _a_name(value: str) -> str:
-    """A name goes into e-mails that we send: it has no line breaks, and is no advertisement."""
+    """A name stands in pages and e-mails: it has no line breaks, and it isn't a link.
+
+    Names have dots and slashes ("J.R. Smith", "Rajan A/L Muthu"). A mail program makes a link of
+    `evil.com`, so mail a name only to its owner, once the address is confirmed.
+    """
     if any(unicodedata.category(c) in _NO_TEXT or c in _BIDI_CONTROLS for c in value):
         raise PydanticCustomError("name", "This may not contain control characters")
-    if _ADDRESS.search(unicodedata.normalize("NFKC", value)):
+    if _LINK.search(unicodedata.normalize("NFKC", value)):
         raise PydanticCustomError("name", "This may not contain a link or an address")
     return value
 
 
 _NO_TEXT = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_ADDRESS = re.compile(r"[/@]|\w[.\u3002]\w\w")
-"""What mail programs make a link of: "evil.com", also with a wide dot; "J.R. Smith" is none."""
+_LINK = re.compile(
+    r"://|@|\bwww\.|\w[.\u3002](?:com|net|org|info|biz|io|app|dev|xyz|top|shop|site|online|click)\b",
+    re.IGNORECASE,
+)
+"""What mail programs make a link of, as far as no name looks like it."""
 
 
 def _one_line(value: str) -> str:

@@ -18,9 +18,16 @@ if TYPE_CHECKING:
 SECRET = re.compile(r"password|token|secret|authorization|cookie|api_?key", re.IGNORECASE)
 TOKEN_IN_URL = re.compile(r"([?&][\w-]*(?:token|key|code)=)[^&\s\"']+", re.IGNORECASE)
 CHATTY = (
-    *("aiosqlite", "alembic.runtime.plugins", "asyncio", "httpx", "httpx2"),
-    *("multipart", "python_multipart", "watchfiles"),
+    "aiosqlite",
+    "alembic.runtime.plugins",
+    "asyncio",
+    "httpx",
+    "httpx2",
+    "multipart",
+    "python_multipart",
+    "watchfiles",
 )
+"""Loggers that are heard from WARNING on."""
 
 
 def get_logger(name: str) -> BoundLogger:
@@ -105,13 +112,13 @@ def configure_logging() -> None:
 
 
 BLOCKED = 0.5
-"""Seconds: more than the first use of a template takes, less than whoever waits would forgive."""
+"""Seconds: more than the first use of a template takes, and too long for a user to wait."""
 
 
 def name_blocking_calls() -> None:
-    """Have this event loop log what keeps it from going on, as `requests.get` in an `async def`.
+    """Log calls that block this event loop, such as `requests.get` in an `async def`.
 
-    It is asyncio's debug mode, which takes time of its own: for developers. See
+    It is asyncio's debug mode, which is slow, so it is for development. See
     https://docs.python.org/3/library/asyncio-dev.html#debug-mode
     """
     loop = asyncio.get_running_loop()
@@ -148,7 +155,7 @@ def redact(
 def drop_color_message(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Uvicorn says everything twice, the second time for terminals."""
+    """Uvicorn logs each message twice, the second time with colors."""
     event.pop("color_message", None)
     return event
 

@@ -1,15 +1,15 @@
-"""How often somebody may try: limits in memory, or in Redis when BROKER_URL is one.
+"""Rate limits, kept in memory, or in Redis when BROKER_URL is one.
 
     LOGIN = Limit("login", 10, per=timedelta(minutes=1))
 
     await check(LOGIN, ip, email)  # raises TooManyAttempts
 
-Kept in memory, each process counts for itself: several together let that much more through.
+In memory each process counts for itself, so several processes let through several times as much.
 
-A limit only slows down. Its window slides: what was used comes back little by little, and all
-of it within two windows; what it refuses does not count. A limit whose key is somebody's
-account can be used up by others, who then make its owner wait: put a lower one for each client
-before it, as `accounts/service.py` does. `RATE_LIMITS=off` turns all off.
+The window slides: what was used comes back gradually, all of it within two windows, and attempts
+that are refused do not count. A limit whose key is an account can be used up by others, who then
+make its owner wait. So put a lower limit for each client before it, as `accounts/` does.
+`RATE_LIMITS=off` turns all limits off.
 """
 
 import hmac
@@ -74,6 +74,15 @@ async def allows(limit: Limit, *key: str) -> bool:
         return await _in_memory().hit(_item(limit), _hashed(key))
 
 
+async def reset(limit: Limit, *key: str) -> None:
+    """Forget what was counted for this key, as after a password was reset."""
+    for limiter in {_limiter(), _in_memory()}:
+        try:
+            await limiter.clear(_item(limit), _hashed(key))
+        except Exception as error:
+            log.warning("a rate limit was not reset: Redis is away", error=str(error))
+
+
 def forget() -> None:
     """Start counting anew."""
     _limiter.cache_clear()
@@ -100,7 +109,7 @@ async def _wait(limit: Limit, key: tuple[str, ...]) -> timedelta:
 
 
 def _hashed(key: tuple[str, ...]) -> str:
-    """Addresses are nobody's business who can read Redis."""
+    """Who can read Redis must not learn addresses from it."""
     secret = settings.secret_key.get_secret_value().encode()
     return hmac.digest(secret, "\0".join(key).encode(), "sha256").hex()
 

@@ -27,6 +27,11 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from kit.dotenv import complaint
+
+DEV = "KIT_DEV"
+"""`manage dev` sets this for the processes that it starts."""
+
 
 def _seconds(value: object) -> object:
     """`30` or `1.5`; pydantic alone takes only ISO 8601 (`PT30S`) from text."""
@@ -56,7 +61,7 @@ def _scheme_in(*schemes: str) -> AfterValidator:
 
 
 def _has_port(url: str) -> str:
-    """Libraries would tell of a wrong one much later, and in a traceback."""
+    """Libraries would report a wrong port much later, in a traceback."""
     try:
         _ = urlsplit(url).port
     except ValueError:
@@ -64,6 +69,15 @@ def _has_port(url: str) -> str:
             "the port must be a number up to 65535 (%-encode @ : / # ? in a password)"
         ) from None
     return url
+
+
+def _origins(text: str) -> str:
+    found = [origin.strip().rstrip("/") for origin in text.split(",") if origin.strip()]
+    for origin in found:
+        scheme, _, host = origin.partition("://")
+        if scheme not in ("http", "https") or not host or set("/?#@* ") & set(host):
+            raise ValueError(f"{origin} isn't an origin such as https://app.example.com")
+    return ",".join(found)
 
 
 def _one_line(text: str) -> str:
@@ -75,7 +89,7 @@ def _one_line(text: str) -> str:
 
 
 class Settings(BaseSettings):
-    """Every setting, with its default; `.env.example` explains each to whoever deploys."""
+    """Every setting, with its default. `.env.example` explains each."""
 
     model_config = SettingsConfigDict(
         # Tests must not depend on what a developer has in .env.
@@ -110,9 +124,9 @@ class Settings(BaseSettings):
     tasks_concurrency: Annotated[int, Field(ge=1, le=1000)] = 10
     """Jobs that one worker runs at the same time."""
     tasks_lease: Seconds = timedelta(seconds=30)
-    """How long a job of a worker that died stays its own; living workers renew it."""
+    """How long a dead worker's job stays claimed; living workers renew their leases."""
     tasks_republish_after: Seconds = timedelta(seconds=60)
-    """When the broker is told again of a job that nobody has picked up."""
+    """When a job that no worker has picked up is announced to the broker again."""
     shutdown_timeout: Seconds = timedelta(seconds=20)
     """How long SIGTERM waits for running jobs and shielded work."""
 
@@ -123,9 +137,12 @@ class Settings(BaseSettings):
     mail_reply_to: str | None = None
     """Where answers go, if not to MAIL_FROM."""
 
+    trusted_origins: Annotated[str, AfterValidator(_origins)] = ""
+    """Other sites whose pages may use the API, with commas: `https://app.example.com`."""
+
     rate_limits: bool = True
     forwarded_allow_ips: str = "127.0.0.1"
-    """Proxies that are believed whom they speak for; uvicorn's name of it."""
+    """Proxies whose X-Forwarded-* headers we trust; named as uvicorn's option."""
 
     ready_max_queue_lag: SecondsOrOff = timedelta(minutes=15)
     """`/readyz` fails when the oldest due job has waited for longer; None: it never does."""
@@ -179,9 +196,37 @@ class Settings(BaseSettings):
                 raise ValueError(f"BROKER_URL: TASKS_ENGINE={self.tasks_engine} needs {urls}")
         return self
 
+    @model_validator(mode="after")
+    def _production_is_configured(self) -> Self:
+        """What is fine on a laptop by default would lose e-mails and send broken links."""
+        needed = {
+            "base_url": "the address at which people reach the application",
+            "database_url": "a database, such as postgresql://user:password@host:5432/name",
+            "mail_url": "a mail server, such as smtp://user:password@host:587",
+        }
+        missing = [
+            f"{name.upper()}: missing; production needs {what}"
+            for name, what in needed.items()
+            if name not in self.model_fields_set
+        ]
+        if self.is_production and missing:
+            raise ValueError("\n".join(missing))
+        return self
+
+    @property
+    def origins(self) -> list[str]:
+        """TRUSTED_ORIGINS, one by one."""
+        return [origin for origin in self.trusted_origins.split(",") if origin]
+
     @property
     def is_production(self) -> bool:
         return self.environment == "production"
+
+    @property
+    def is_development(self) -> bool:
+        """Whether `manage dev` (or `fastapi dev`) runs: no other command serves /dev to anyone."""
+        started = DEV in os.environ or os.environ.get("FASTAPI_ENV") == "development"
+        return self.environment == "development" and started
 
 
 S = TypeVar("S", bound=Settings)
@@ -198,6 +243,9 @@ def load(cls: type[S]) -> S:
     Stops the program with one line for each setting that is missing or wrong.
     """
     global _loaded
+    file = cls.model_config.get("env_file")
+    if isinstance(file, str) and (problem := complaint(Path(file))):
+        raise SystemExit(problem)
     try:
         found = _loaded = cls()
     except ValidationError as error:
@@ -208,7 +256,7 @@ def load(cls: type[S]) -> S:
 
 
 def __getattr__(name: str) -> Any:  # PEP 562: called for what the module has not got (yet)
-    """`settings`: what `app/settings.py` loads, imported when somebody first asks for it."""
+    """`settings`: what `app/settings.py` loads. It is imported at first use."""
     if name != "settings":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if _loaded is None:

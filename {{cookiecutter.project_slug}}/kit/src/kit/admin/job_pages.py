@@ -1,4 +1,4 @@
-"""/admin/jobs: find jobs, read what became of them, retry and cancel."""
+"""/admin/jobs: find jobs, see how they ended, retry and cancel."""
 
 from collections.abc import Awaitable
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`/metrics` for Prometheus, and for nobody else."""
+"""`/metrics`, for Prometheus alone."""
 
 from hmac import compare_digest
 from typing import Annotated, ClassVar
@@ -13,14 +13,14 @@ router = APIRouter(include_in_schema=False)
 
 
 class NotTheScraper(AppError):
-    """The figures tell how many people register, which is nobody's business."""
+    """The figures tell how many people register, which is not public."""
 
     status: ClassVar[int] = 401
     title: ClassVar[str] = "Not for you"
 
 
 async def require_metrics_token(authorization: Annotated[str, Header()] = "") -> None:
-    """Let in whoever knows METRICS_TOKEN; raises NotTheScraper.
+    """Let in a client that knows METRICS_TOKEN; raises NotTheScraper.
 
     Without one the page is open to all, and in production not there at all.
     """

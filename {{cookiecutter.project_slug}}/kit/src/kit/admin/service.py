@@ -70,7 +70,7 @@ async def overview(db: AsyncSession) -> Overview:
 async def job_of(db: AsyncSession, job_id: UUID, user_id: UUID) -> Job:
     """The job, if it is this user's own.
 
-    Raises JobNotFound, the same for a job of somebody else and for none at all.
+    Raises JobNotFound, for another user's job as for one that doesn't exist.
     """
     job = await get_job(db, job_id)
     if job.owner_id != user_id:

@@ -70,8 +70,9 @@ def _database_problems() -> Iterator[str]:
 
 def _mistyped(env: Path) -> Iterator[str]:
     """Names in .env that are nearly those of settings; it may hold others, as Compose's."""
-    names = [name.upper() for name in Settings.model_fields]
-    found = DotEnvSettingsSource(Settings, env_file=env, case_sensitive=True).env_vars
+    cls = type(settings)  # with the owner's own
+    names = [name.upper() for name in cls.model_fields]
+    found = DotEnvSettingsSource(cls, env_file=env, case_sensitive=True).env_vars
     for name in found:
         if name.upper() not in names and (near := get_close_matches(name.upper(), names, 1, 0.85)):
             yield f"{name}: in .env, but no setting has this name; {near[0]}?"
@@ -102,6 +103,9 @@ def deployment_problems(settings: Settings = settings, env: Path = Path(".env"))
         ),
         "MAIL_FROM: example.com is nobody's address": (
             settings.mail_from.rstrip(">").endswith("@example.com")
+        ),
+        "FORWARDED_ALLOW_IPS: * believes any client about its address; name the proxy": (
+            "*" in settings.forwarded_allow_ips
         ),
         "RATE_LIMITS: off; leave them on unless a gateway limits": not settings.rate_limits,
         ".env: others on this machine may read it; chmod o-rwx .env": _is_public(env),

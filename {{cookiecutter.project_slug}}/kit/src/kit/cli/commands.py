@@ -1,21 +1,17 @@
-"""`manage`: what there is to do with the project from a terminal.
+"""`manage`: the commands of the project.
 
 Imports are inside the commands, so that `--help` is quick and works before anything is set up.
 """
 
 import asyncio
-import os
-import socket
-from pathlib import Path
-from secrets import token_urlsafe
-from threading import Thread
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from kit.cli import database, serving
 from kit.cli.jobs import jobs
 from kit.cli.mail import mail
-from kit.cli.running import require_migrations, stop
+from kit.cli.running import stop
 
 manage = typer.Typer(
     name="manage", no_args_is_help=True, pretty_exceptions_enable=False, help="Manage the project."
@@ -23,122 +19,11 @@ manage = typer.Typer(
 manage.add_typer(jobs, name="jobs")
 manage.add_typer(mail, name="mail")
 
-Host = Annotated[str, typer.Option(help="The address to listen on.")]
-Port = Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")]
-
-
-@manage.command()
-def dev(host: Host = "127.0.0.1", port: Port = 8000) -> None:
-    """Migrate, then run web, worker and schedule in one process, with reload."""
-    _ensure_env_file()
-    _require_free(host, port)
-    os.environ.setdefault("SHUTDOWN_TIMEOUT", "2")  # a reload must not wait for a long job
-    migrate()
-    _link_to(host, port)
-    _serve(host, port, reload=True, reload_dirs=["app"], timeout_graceful_shutdown=2)
-
-
-@manage.command()
-def serve(
-    host: Host = "127.0.0.1",
-    port: Port = 8000,
-    workers: Annotated[int, typer.Option(min=1, help="How many processes.")] = 1,
-) -> None:
-    """Run the web server for production (TLS and compression are the proxy's)."""
-    from kit.cli.checks import deployment_problems
-    from kit.logging import configure_logging, get_logger
-    from kit.settings import settings
-
-    configure_logging()
-    require_migrations()
-    if settings.is_production and (problems := deployment_problems()):
-        names = [problem.partition(":")[0] for problem in problems]
-        get_logger(__name__).warning("see `manage check --deploy`", of=names)
-    patience = round(settings.shutdown_timeout.total_seconds())
-    _serve(
-        host,
-        port,
-        workers=workers,
-        timeout_graceful_shutdown=patience,
-        # By default a child that imports the app for 5 s, on a busy machine, is killed and
-        # begun anew, for ever.
-        timeout_worker_healthcheck=120,
-    )
-
-
-@manage.command()
-def worker(
-    concurrency: Annotated[
-        int | None,
-        typer.Option(min=1, max=1000, help="Jobs at a time, instead of TASKS_CONCURRENCY."),
-    ] = None,
-    with_scheduler: Annotated[
-        bool, typer.Option("--with-scheduler", help="Run `manage scheduler` beside it.")
-    ] = False,
-) -> None:
-    """Run a worker for the engine in the settings, until SIGTERM; start as many as you like."""
-    if concurrency:
-        os.environ["TASKS_CONCURRENCY"] = str(concurrency)  # the pool of connections goes by it
-    from kit.logging import configure_logging
-    from kit.settings import settings
-    from kit.tasks import engines
-
-    require_migrations()
-    if with_scheduler:
-        from kit.tasks.schedule import keep_scheduler
-
-        # A process of its own, whatever the engine makes of this one.
-        Thread(target=keep_scheduler, name="scheduler", daemon=True).start()
-    configure_logging()
-    engines.current().work(concurrency=concurrency or settings.tasks_concurrency)
-
-
-@manage.command()
-def scheduler() -> None:
-    """Enqueue periodic tasks when due, and sweep; start as many as you like, each tick runs once.
-
-    With TASKS_ENGINE=inprocess the web server does this by itself.
-    """
-    from kit.tasks.schedule import run_scheduler
-
-    require_migrations()
-    run_scheduler()
-
-
-@manage.command(context_settings={"ignore_unknown_options": True})
-def migrate(
-    revision: Annotated[
-        str, typer.Argument(help="Where to go: head, a revision, +1; backwards: -1, base.")
-    ] = "head",
-    kit: Annotated[
-        bool, typer.Option("--kit", help="The tables of kit, instead of yours.")
-    ] = False,
-) -> None:
-    """Bring the database up to date: the tables of kit, then yours."""
-    from kit import migrations
-
-    lines = migrations.migrate(revision, migrations.KIT if kit else None)
-    for line in lines:
-        typer.echo(line)
-    if revision == "head":
-        typer.echo("The database is up to date.")
-    elif not lines:
-        typer.echo(f"Nothing to do for {revision}.")
-
-
-@manage.command()
-def makemigrations(
-    message: Annotated[str, typer.Option("--message", "-m", help="What changes, in few words.")],
-    kit: Annotated[bool, typer.Option("--kit", hidden=True)] = False,  # for those who work on it
-) -> None:
-    """Write a migration for what changed in the models; read it before you run it."""
-    from kit import migrations
-
-    warnings = migrations.make(message, migrations.KIT if kit else migrations.APP)
-    if warnings is None:
-        typer.echo("The models have not changed; nothing was written.")
-    for warning in warnings or []:
-        typer.echo(warning, err=True)
+for command in (serving.dev, serving.serve, serving.worker, serving.scheduler):
+    manage.command()(command)
+# `manage migrate -1`: not an option, but one revision backwards.
+manage.command(context_settings={"ignore_unknown_options": True})(database.migrate)
+manage.command()(database.makemigrations)
 
 
 @manage.command()
@@ -217,61 +102,6 @@ def check(
     if problems:
         raise typer.Exit(1)
     typer.echo("No problems found.")
-
-
-def _serve(host: str, port: int, **options: Any) -> None:
-    import uvicorn
-
-    from kit.logging import configure_logging
-    from kit.settings import settings
-
-    configure_logging()
-    uvicorn.run(
-        "app.main:app",
-        host=host,
-        port=port,
-        forwarded_allow_ips=settings.forwarded_allow_ips,
-        access_log=False,  # app/logging.py writes one line per request, without secrets
-        log_config=None,
-        server_header=False,
-        **options,
-    )
-
-
-def _require_free(host: str, port: int) -> None:
-    try:
-        with socket.create_server((host, port)):
-            return
-    except OSError as error:
-        stop(f"{host}:{port}: {error.strerror}; choose another with --host or --port")
-
-
-def _ensure_env_file() -> None:
-    """A fresh clone has no .env: make one from the example, with secrets where that has none."""
-    env, example = Path(".env"), Path(".env.example")
-    if env.exists() or not example.exists() or "SECRET_KEY" in os.environ:
-        return
-    lines = example.read_text(encoding="utf-8").splitlines(keepends=True)
-    env.touch(mode=0o600)
-    env.write_text(
-        "".join(
-            f"{line[:-1]}{token_urlsafe(48)}\n" if line.endswith("=\n") and line[0] != "#" else line
-            for line in lines
-        ),
-        encoding="utf-8",
-    )
-    typer.echo("Made .env from .env.example, with new secrets.", err=True)
-
-
-def _link_to(host: str, port: int) -> None:
-    """Say where the server is, and let links in e-mails lead there, unless BASE_URL is set."""
-    from kit.settings import settings
-
-    url = f"http://{host}:{port}"
-    if "base_url" not in settings.model_fields_set:
-        os.environ["BASE_URL"] = url
-    typer.secho(f"\n  {settings.project_name} is at {url}", bold=True)
-    typer.echo(f"  Mailbox {url}/dev/mailbox   API {url}/docs   Stop: Ctrl+C\n")
 
 
 def main() -> None:

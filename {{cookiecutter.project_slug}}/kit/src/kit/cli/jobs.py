@@ -78,7 +78,7 @@ def show(job_id: JobId, as_json: AsJson = False) -> None:
     if job.error:
         from kit.tasks.redaction import redacted
 
-        typer.echo(f"\n{redacted(job.error.rstrip())}")
+        typer.echo(f"\n{_printable(redacted(job.error.rstrip()))}")
 
 
 @jobs.command()
@@ -211,6 +211,11 @@ def _described(job: "Job") -> dict[str, object]:
         "worker": job.worker or "-",
         "request id": job.request_id or "-",
     }
+
+
+def _printable(text: str) -> str:
+    """The text without what a terminal would obey: a mail server's answer may hold anything."""
+    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
 
 
 def _time(value: datetime) -> str:

@@ -9,7 +9,7 @@ from kit.cli.running import run
 
 Outcome = Literal["sent", "retrying", "refused", "failed"]
 
-mail = typer.Typer(no_args_is_help=True, help="How e-mails look, and what became of them.")
+mail = typer.Typer(no_args_is_help=True, help="How e-mails look, and whether they were sent.")
 
 
 @mail.command()

@@ -2,17 +2,20 @@
 
 import ast
 import asyncio
+import atexit
 import builtins
 import code
 import inspect
 import types
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from sqlmodel import SQLModel, select
 
 from kit.database import Session, engine
 from kit.discovery import modules
-from kit.settings import settings
+from kit.settings import VAR, settings
 from kit.tasks import Task
 
 
@@ -30,10 +33,26 @@ def run_shell(command: str | None = None) -> None:
             else:
                 known = ", ".join(sorted(names))
                 hint = "`await` works; what is to last needs `await db.commit()`."
+                _set_up_readline(console.locals)
                 console.interact(f"{hint} At hand: {known}", exitmsg="")
         finally:
             runner.run(names["db"].close())
             runner.run(engine.dispose())
+
+
+def _set_up_readline(names: Mapping[str, Any]) -> None:
+    """History with the arrow keys, completion with Tab; without readline there is neither."""
+    with suppress(ImportError):
+        import readline
+        import rlcompleter
+
+        readline.set_completer(rlcompleter.Completer({**names}).complete)
+        readline.parse_and_bind("tab: complete")
+        VAR.mkdir(0o700, exist_ok=True)
+        history = VAR / "shell_history"
+        with suppress(OSError):
+            readline.read_history_file(history)
+        atexit.register(readline.write_history_file, history)
 
 
 def _names() -> dict[str, Any]:

@@ -2,13 +2,16 @@
 
 import sqlite3
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Any
 
 from fastapi import Depends
-from sqlalchemy import URL, event, exc, make_url
+from sqlalchemy import URL, Column, Enum, event, exc, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -25,6 +28,22 @@ SQLModel.metadata.naming_convention = {
 }
 
 
+@event.listens_for(Column, "before_parent_attach")
+def _store_enums_as_text(column: Column[Any], _table: object) -> None:
+    """Keep the members' names in a VARCHAR, on every database.
+
+    PostgreSQL's own enum types need a migration for each new member, which Alembic doesn't write,
+    and outlive their column.
+    """
+    kind = column.type
+    if isinstance(kind, Enum) and kind.native_enum and kind.enum_class:
+        column.type = Enum(kind.enum_class, native_enum=False, length=LONGEST_MEMBER)
+
+
+LONGEST_MEMBER = 50
+"""Characters of an enum's member: fixed, so that a longer member changes no column."""
+
+
 def utcnow() -> datetime:
     """The current time: UTC, and aware of it."""
     return datetime.now(UTC)
@@ -35,6 +54,10 @@ POOL = {"pool_size": settings.tasks_concurrency + 5, "max_overflow": 10, "pool_u
 after each use and made anew for the next, which takes longer than most uses. But PostgreSQL can't
 have many that idle, so it is there for peaks.
 """
+
+PING_AFTER = timedelta(seconds=1)
+"""A connection that has been idle for longer may be dead: the server was restarted, say. A busy
+one finds out by itself, and one request of many answers 503."""
 
 NOTICE_SILENCE = {
     "connect_timeout": 10,
@@ -54,16 +77,17 @@ def create_engine(url: str) -> AsyncEngine:
     """An engine for `url`; parameters never reach logs or error texts."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_async_engine(
+        engine = create_async_engine(
             parsed,
             hide_parameters=True,
-            pool_pre_ping=True,
             **POOL,
             connect_args=_unless_said(parsed, NOTICE_SILENCE | UTF_8),
         )
+        _ping_idle_connections(engine)
+        return engine
     memory = parsed.database in (None, "", ":memory:") or parsed.query.get("mode") == "memory"
     if not memory:
-        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+        Path(str(parsed.database)).parent.mkdir(0o700, parents=True, exist_ok=True)
     engine = create_async_engine(
         parsed,
         hide_parameters=True,
@@ -73,6 +97,27 @@ def create_engine(url: str) -> AsyncEngine:
     event.listen(engine.sync_engine, "do_connect", sqlite.connect)
     event.listen(engine.sync_engine, "connect", _set_up_sqlite)
     return engine
+
+
+def _ping_idle_connections(engine: AsyncEngine) -> None:
+    """See that a connection still lives before it is used again, if it was idle for a while.
+
+    SQLAlchemy's `pool_pre_ping` asks before each use, which costs a round trip in every request.
+    """
+    pool, dialect = engine.sync_engine.pool, engine.sync_engine.dialect
+
+    @event.listens_for(pool, "checkin")
+    def note_the_time(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["idle_since"] = monotonic()
+
+    @event.listens_for(pool, "checkout")
+    def ping(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if monotonic() - record.info.get("idle_since", monotonic()) < PING_AFTER.total_seconds():
+            return
+        try:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error:
+            raise exc.InvalidatePoolError from None  # and SQLAlchemy tries another one
 
 
 def _unless_said(url: URL, options: dict[str, Any]) -> dict[str, Any]:

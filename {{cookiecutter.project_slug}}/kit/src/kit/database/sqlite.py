@@ -1,16 +1,23 @@
-"""SQLite beside the event loop: one trip to its thread for each statement, and fair to writers.
+"""SQLite beside the event loop: real transactions, one trip per statement, and fair to writers.
+
+Python's sqlite3 begins a transaction before INSERT, UPDATE, DELETE and REPLACE only. So a SAVEPOINT
+that is the first statement is committed when it is released, and DDL is committed at once,
+whatever happens to the request. Here every statement that is not a mere read begins one. A read
+begins none: as on PostgreSQL (READ COMMITTED), each read sees what others have committed by then,
+and a later write can't fail because the data changed since the first read (SQLITE_BUSY_SNAPSHOT).
 
 aiosqlite asks its thread four times for one SELECT: for a cursor, to execute, to fetch, to close.
-With every trip the interpreter changes threads, which costs more than the statement does.
+With every trip the interpreter switches threads, which costs more than the statement does.
 
-SQLite lets one connection write at a time. The others ask again every tenth of a second, whoever
-is lucky gets in, and under load one of them asked for 30 seconds in vain. So those of one process
-stand in a queue here; what other processes write is still waited for in SQLite's way.
+SQLite lets one connection write at a time. The others ask again every tenth of a second, in no
+order, and under load one of them asked for 30 seconds in vain. So the connections of one process
+stand in a queue here. Writers in other processes are still waited for in SQLite's way.
 
 And a search that knows the upper case of every language, as PostgreSQL's does.
 """
 
 import asyncio
+import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -20,11 +27,29 @@ from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 import aiosqlite
+from sqlalchemy import Connection as SqlConnection
+from sqlalchemy import Engine, event
 
-WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
-"""How the statements begin before which Python's sqlite3 begins a transaction. See
-https://docs.python.org/3/library/sqlite3.html#transaction-control-via-the-isolation-level-attribute
-"""
+_READS = frozenset({"SELECT", "VALUES", "EXPLAIN", "PRAGMA"})
+_ALONE = frozenset({"BEGIN", "VACUUM", "ATTACH", "DETACH"})
+"""What SQLite refuses within a transaction."""
+_FIRST_WORD = re.compile(r"(?:\s+|--[^\n]*\n|/\*.*?\*/)*(\w+)", re.DOTALL)
+_CHANGES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
+
+
+def first_word(sql: str) -> str:
+    """The keyword that a statement begins with, in upper case; comments don't count."""
+    found = _FIRST_WORD.match(sql)
+    return found[1].upper() if found else ""
+
+
+def needs_transaction(sql: str) -> bool:
+    """Whether the statement must not run outside of a transaction."""
+    word = first_word(sql)
+    if word == "WITH":
+        return bool(_CHANGES.search(sql))
+    return word not in _READS and word not in _ALONE
+
 
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, defaultdict[str, asyncio.Lock]]
 _turns = WeakKeyDictionary()
@@ -33,7 +58,8 @@ _turns = WeakKeyDictionary()
 class Connection(aiosqlite.Connection):
     """A connection whose cursors are made, used and closed in one trip.
 
-    The first of them that writes waits for its turn, which lasts until COMMIT or ROLLBACK.
+    The first statement that writes waits for its turn, and begins a transaction. Both last until
+    COMMIT or ROLLBACK.
     """
 
     def __init__(self, path: str, options: dict[str, Any]) -> None:
@@ -79,7 +105,7 @@ class Connection(aiosqlite.Connection):
 
     def stop(self) -> asyncio.Future[Any] | None:
         """Each way to close comes by here: from the garbage collector in any thread, and twice
-        if `close` is cancelled, after which nobody would answer the second time.
+        if `close` is cancelled, after which a second call would get no answer.
         """
         if self._turn:
             with suppress(RuntimeError):  # the loop is closed
@@ -110,11 +136,15 @@ class Cursor:
     async def _run(
         self, sql: str, statement: Callable[[sqlite3.Connection], sqlite3.Cursor]
     ) -> None:
-        if sql.lstrip()[:7].upper().startswith(WRITES):
+        writes = needs_transaction(sql)
+        if writes:
             await self._connection.wait_to_write()
 
         def run() -> None:
-            cursor = statement(self._connection._conn)
+            connection = self._connection._conn
+            if writes and not connection.in_transaction and connection.isolation_level is not None:
+                connection.execute("BEGIN IMMEDIATE")  # AUTOCOMMIT has the level None
+            cursor = statement(connection)
             self.description = cursor.description
             self._rows = cursor.fetchall() if cursor.description else ()
             self.rowcount, self.lastrowid = cursor.rowcount, cursor.lastrowid
@@ -149,3 +179,18 @@ def _open(path: str, **options: Any) -> sqlite3.Connection:
 
 def _lower(value: Any) -> Any:  # whatever SQLite holds
     return value.lower() if isinstance(value, str) else value
+
+
+def begin_before_anything(engine: Engine) -> None:
+    """Let the transactions of a synchronous engine begin with BEGIN IMMEDIATE: DDL is part of them.
+
+    See "Transactions with SQLite and the sqlite3 driver" in SQLAlchemy's documentation.
+    """
+
+    @event.listens_for(engine, "connect")
+    def leave_it_to_us(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: SqlConnection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""What is wrong with the templates of e-mails, before somebody waits for one."""
+"""What is wrong with the templates of e-mails, found before one is sent."""
 
 from collections.abc import Iterable, Iterator
 

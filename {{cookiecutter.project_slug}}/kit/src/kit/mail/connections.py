@@ -13,14 +13,14 @@ from aiosmtplib import SMTP, SMTPNotSupported, SMTPResponseException, SMTPServer
 from kit.mail.message import Message
 
 MOST = 10
-"""At a time. Whoever comes when all are busy, waits."""
+"""At a time. When all are busy, the next message waits."""
 MESSAGES = 100
 """On one connection; some servers refuse more."""
 IDLE = 30.0
-"""Seconds after which a connection is not used again: what lies between may have forgotten it."""
+"""Seconds after which a connection is not used again: a firewall may have dropped it."""
 DATA_TIMEOUT = 60.0
-"""Seconds for the answer to a whole message, which servers check before they take it. To give up
-earlier is to send the message twice."""
+"""Seconds for the answer to a whole message, which servers check before they accept it. Giving up
+earlier would send the message twice."""
 QUIT_TIMEOUT = 2.0
 
 UNAVAILABLE = 421

@@ -23,10 +23,10 @@ class Email(BaseModel):
 
         await send(InvoiceEmail(to=user.email, amount="12 €"))
 
-    Missing or wrong data raises `ValidationError` where the e-mail is made, never an empty
-    place in somebody's inbox. The subject may name fields in braces, as `str.format` does.
+    Missing or wrong data raises `ValidationError` where the e-mail is made, and leaves no gap in
+    the e-mail that is sent. The subject may name fields in braces, as `str.format` does.
 
-    It has one recipient, so that a refused address is nobody else's trouble: mail several
+    It has one recipient, so that a refused address concerns no other recipient: mail several
     people by as many jobs.
     """
 

@@ -21,8 +21,8 @@ _writing: set[asyncio.Task[None]] = set()
 def record(entry: MailLog) -> None:
     """Keep the entry: in the transaction that settles the job, or else soon and on its own.
 
-    Outside of a job the caller may hold a transaction that writes. SQLite lets nobody else
-    write before it ends, so nobody waits for the entry.
+    Outside of a job the caller may hold a transaction that writes. On SQLite no other connection
+    can write before it ends, so the caller does not wait for the entry.
     """
     if job := current_job():
         entry.job_id = job.id

@@ -1,8 +1,8 @@
 """From an `Email` to the bytes that go over the wire.
 
 The standard library's EmailMessage would take longer for its headers than all the rest takes:
-it writes here only what is long, not ASCII, or the same for many. Whatever it is, a strict
-parser has to find no defect in it (tests/mail/test_message.py).
+it writes here only what is long, not ASCII, or the same for many e-mails. A strict parser must
+find no defect in the result.
 """
 
 from binascii import b2a_qp

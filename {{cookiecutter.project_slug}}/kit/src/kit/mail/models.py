@@ -1,4 +1,4 @@
-"""The mail log: what became of every message."""
+"""The mail log: every attempt to send an e-mail."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,20 +13,20 @@ class MailOutcome(StrEnum):
     """What one try led to."""
 
     SENT = "sent"
-    """The server has taken it; whether it reaches the reader is told by nobody."""
+    """Accepted by the server; delivery is not confirmed."""
     RETRYING = "retrying"
     """Not this time; the job tries again."""
     REFUSED = "refused"
     """The server will never take it."""
     FAILED = "failed"
-    """Not this time, and there is no other."""
+    """Not accepted, and the job has no attempt left."""
 
 
 class MailLog(SQLModel, table=True):
     """One try to hand one message over: no body, no subject, no link.
 
-    It is kept for the time of `tasks.KEEP`, and does not end with the account: whoever asks
-    "did you write to me, and why" often has none.
+    It is kept for the time of `tasks.KEEP`, also when the account is deleted: people who ask "did
+    you write to me, and why" often have none.
     """
 
     __tablename__ = "mail_log"

@@ -39,7 +39,7 @@ async def send(email: Email) -> str:
     TemporaryMailError, after which the job tries again. A template that does not work raises
     jinja2.TemplateError; that, too, is tried again, for the next deployment may mend it.
     """
-    from kit.mail.message import compose, sender  # Jinja is no business of whoever sends nothing
+    from kit.mail.message import compose, sender  # imports Jinja, for those who send
 
     message = compose(email, f"{_identity(email)}@{sender().domain}")
     try:

@@ -30,7 +30,7 @@ class Mailer(FastMail):
     """FastMail, but for the MIME that it builds and the connection that it opens for each send.
 
     The MIME of 1.6.8 has a transfer encoding on multipart containers, which RFC 2045 forbids,
-    the text last, and HTML escapes in the text. tests/mail/test_smtp.py parses what is on the wire.
+    the text last, and HTML escapes in the text.
     """
 
     def __init__(self, config: ConnectionConfig) -> None:

@@ -13,7 +13,7 @@ KEEP = timedelta(days=30)
 @periodic(cron="27 3 * * *")
 @task
 async def prune_old_mail_log() -> None:
-    """Delete what nobody will ask about any more."""
+    """Delete entries that are older than KEEP."""
     async with Session() as db:
         await prune_mail_log(db, older_than=KEEP)
         await db.commit()

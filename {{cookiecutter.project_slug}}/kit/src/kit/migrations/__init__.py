@@ -5,19 +5,29 @@ may refer to kit's.
 """
 
 from kit.migrations.histories import APP, HISTORIES, KIT, History
-from kit.migrations.making import make
-from kit.migrations.running import applied, heads, migrate, mismatch
+from kit.migrations.making import make, make_empty, merge
+from kit.migrations.planning import MigrationFailed, Plan, describe, plan
+from kit.migrations.running import list_migrations, migrate, run
+from kit.migrations.state import applied, heads, mismatch
 
 __all__ = [
     "APP",
     "HISTORIES",
     "KIT",
     "History",
+    "MigrationFailed",
+    "Plan",
     "applied",
+    "describe",
     "heads",
+    "list_migrations",
     "make",
+    "make_empty",
+    "merge",
     "migrate",
     "mismatch",
+    "plan",
+    "run",
     "run_environment",
 ]
 

@@ -1,18 +1,17 @@
 """What the `env.py` of both histories does: the models' metadata, and the settings' database."""
 
-from pathlib import Path
 from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from alembic.runtime.migration import MigrationContext, MigrationInfo
-from sqlalchemy import NullPool, create_engine, make_url, text
+from sqlalchemy import text
 from sqlmodel import AutoString, SQLModel, UTCDateTime
 
-from kit.database.sessions import UTF_8  # first: it sets the naming convention
+from kit.database.sqlite import begin_before_anything
 from kit.discovery import modules
 from kit.migrations.histories import APP, History
-from kit.settings import settings
+from kit.migrations.state import make_sync_engine
 
 LOCK = 7_141_421
 """Any number that nothing else locks."""
@@ -24,16 +23,13 @@ def run_environment() -> None:
     Migrations run synchronously: one connection, no event loop to start inside another.
     """
     list(modules("models"))
-    url = make_url(settings.database_url)
-    url = url.set(drivername=url.drivername.replace("+aiosqlite", ""))
+    engine = make_sync_engine()
     if context.is_offline_mode():
-        _run(url=url, literal_binds=True, dialect_opts={"paramstyle": "named"})
+        options = {"literal_binds": True, "dialect_opts": {"paramstyle": "named"}}
+        _run(url=engine.url, **options)
         return
-    is_sqlite = url.get_backend_name() == "sqlite"
-    if is_sqlite and url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    connect_args = {} if is_sqlite else UTF_8
-    engine = create_engine(url, hide_parameters=True, poolclass=NullPool, connect_args=connect_args)
+    if engine.dialect.name == "sqlite":
+        begin_before_anything(engine)
     with engine.connect() as connection:
         _run(connection=connection)
 
@@ -61,6 +57,7 @@ def _run(**options: Any) -> None:
         on_version_apply=on_version_apply,
         render_item=_render_item,
         render_as_batch=True,  # SQLite can't alter most things in place
+        transactional_ddl=True,  # on SQLite as well: see `begin_before_anything`
         **options,
     )
     with context.begin_transaction():
@@ -70,10 +67,12 @@ def _run(**options: Any) -> None:
         context.run_migrations()
 
 
-def _render_item(kind: str, item: object, _context: AutogenContext) -> str | Literal[False]:
-    """Write SQLModel's own types as SQLAlchemy's, so that migrations outlive it."""
+def _render_item(kind: str, item: object, context: AutogenContext) -> str | Literal[False]:
+    """Write SQLModel's types as SQLAlchemy's, so that migrations outlive it; import your own."""
     if kind == "type" and isinstance(item, AutoString):
         return f"sa.String(length={item.length})" if item.length else "sa.String()"
     if kind == "type" and isinstance(item, UTCDateTime):
         return "sa.DateTime(timezone=True)"
+    if kind == "type" and not (module := type(item).__module__).startswith("sqlalchemy."):
+        context.imports.add(f"import {module}")  # Alembic writes the type with its module
     return False

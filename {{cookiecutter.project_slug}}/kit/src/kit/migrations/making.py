@@ -1,8 +1,14 @@
 """Writing a migration for what changed in the models."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from kit.migrations.histories import APP, History
+from kit.migrations.planning import two_heads
+from kit.migrations.state import applied_now, mismatch
 
 if TYPE_CHECKING:
     from alembic.operations.ops import OpContainer
@@ -17,7 +23,6 @@ def make(message: str, history: History = APP) -> list[str] | None:
     from alembic import command
     from alembic.operations.ops import MigrationScript
     from alembic.runtime.migration import MigrationContext
-    from alembic.util import CommandError
 
     warnings: list[str] | None = None
 
@@ -31,17 +36,66 @@ def make(message: str, history: History = APP) -> list[str] | None:
         else:
             warnings = _warnings(changes)
 
-    try:
+    _require_current(history)
+    with _explained():
         command.revision(
             history.config(),
             message,
             autogenerate=True,
             process_revision_directives=keep_if_changed,
         )
-    except CommandError as error:
-        reason = str(error).rstrip(".")
-        raise SystemExit(f"makemigrations: {reason}; run `manage migrate` first") from None
     return warnings
+
+
+def make_empty(message: str, history: History = APP) -> None:
+    """Write a migration to be filled in by hand, as for data. Raises SystemExit with one line."""
+    from alembic import command
+
+    with _explained():
+        command.revision(history.config(), message)
+
+
+def merge(message: str, history: History = APP) -> bool:
+    """Write a migration that joins two newest ones. Return whether there were two.
+
+    Raises SystemExit with one line.
+    """
+    from alembic import command
+
+    heads = history.scripts.get_heads()
+    if len(heads) < 2:
+        return False
+    with _explained():
+        command.merge(history.config(), [*heads], message)
+    return True
+
+
+def _require_current(history: History) -> None:
+    """Models are compared with the database, which must have what the migrations make."""
+    heads = history.scripts.get_heads()
+    if len(heads) > 1:
+        raise SystemExit(f"makemigrations: {two_heads(history, heads)}")
+    with _explained():
+        problem = mismatch(applied_now())
+    if problem:
+        raise SystemExit(f"makemigrations: {problem}")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    from alembic.util import CommandError
+
+    try:
+        yield
+    except CommandError as error:
+        raise SystemExit(f"makemigrations: {error}") from None
+    except SQLAlchemyError as error:
+        first_line = str(error).split("\n", 1)[0]
+        raise SystemExit(f"makemigrations: the database can't be used: {first_line}") from None
+    except ModuleNotFoundError as error:  # ruff, which formats what was written
+        raise SystemExit(
+            f"makemigrations: written, but not formatted: {error.name} is not installed"
+        ) from None
 
 
 def _warnings(changes: "OpContainer") -> list[str]:

@@ -1,102 +1,57 @@
-"""Bringing the database up to date, and saying where it is."""
+"""Running and undoing migrations."""
 
-from functools import cache
-from pathlib import Path
-from traceback import extract_tb
+from collections.abc import Iterator
 
-from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import DBAPIError
-from sqlmodel.ext.asyncio.session import AsyncSession
-
-from kit import __version__
-from kit.migrations.histories import APP, HISTORIES, KIT, History
-
-Revisions = frozenset[tuple[str, str]]
-"""Pairs of a history's name and a revision of it."""
+from kit.migrations.histories import HISTORIES, History
+from kit.migrations.planning import Plan, describe, explained, plan
+from kit.migrations.state import applied_now
 
 
 def migrate(revision: str = "head", history: History | None = None) -> list[str]:
-    """Bring the database to `revision` of a history, backwards where that lies behind.
+    """Bring the database to `revision`; return a line for each migration that was run or undone.
 
-    Without a history: both to their heads, or the application's to another revision. Returns a
-    line for each migration that was run or undone. Raises SystemExit, with one line, where there
-    is no such revision, where the database can't be reached, and where it refuses a migration.
+    See `plan`. Raises MigrationFailed: what was done before stays, and the migration that failed
+    leaves nothing.
     """
-    both = history is None and revision == "head"
-    histories = HISTORIES if both else [history or APP]
-    return [line for each in histories for line in _migrate(each, revision)]
+    return [line for each in plan(revision, history) for line in run(each)]
 
 
-def _migrate(history: History, revision: str) -> list[str]:
+def run(plan: Plan) -> Iterator[str]:
+    """Do what a plan says, and yield a line for each migration. Raises MigrationFailed.
+
+    Forwards each migration is a transaction, which takes a lock and then looks where the database
+    is: of several processes that start at once, one migrates and the others wait. Backwards all
+    of them are one transaction.
+    """
     from alembic import command
-    from alembic.util import CommandError
 
-    backwards = revision == "base" or revision.startswith("-")
-    config = history.config()
-    try:
-        (command.downgrade if backwards else command.upgrade)(config, revision)
-    except CommandError as error:
-        raise SystemExit(f"migrate: {history.name}: {error}") from None
-    except DBAPIError as error:
-        first_line = str(error).split("\n", 1)[0]
-        where = _place_in_migration(error, history) or "the database can't be used"
-        raise SystemExit(f"migrate: {where}: {first_line}") from None
-    return [
-        f"{history.name}: {'applied' if step.is_upgrade else 'undid'} "
-        f"{step.up_revision_id} {(step.up_revision.doc if step.up_revision else '') or ''}".rstrip()
-        for step in config.attributes.get("steps", [])
-    ]
+    name = plan.history.name
+    if plan.backwards:
+        with explained(plan.history):
+            command.downgrade(plan.history.config(), plan.destination)
+        yield from (f"{name}: undid {describe(step)}" for step in plan.steps)
+        return
+    for step in plan.steps:
+        config = plan.history.config()
+        with explained(plan.history):
+            command.upgrade(config, step.revision)
+        if config.attributes.get("steps"):  # otherwise another process was faster
+            yield f"{name}: applied {describe(step)}"
 
 
-def _place_in_migration(error: Exception, history: History) -> str | None:
-    """The line of the migration that led to an error."""
-    for frame in reversed(extract_tb(error.__traceback__)):
-        path = Path(frame.filename)
-        if path.is_relative_to(history.folder / "versions"):
-            return f"{path.relative_to(history.folder.parent)}, line {frame.lineno}"
-    return None
-
-
-@cache
-def heads() -> Revisions:
-    """The newest revisions that this code brings, of both histories."""
-    return frozenset((it.name, head) for it in HISTORIES for head in it.scripts.get_heads())
-
-
-async def applied(db: AsyncSession) -> Revisions:
-    """The revisions that the database is at; none if it was never migrated.
-
-    Raises SQLAlchemyError if it does not answer.
-    """
-    return await (await db.connection()).run_sync(_applied)
-
-
-def _applied(connection: Connection) -> Revisions:
-    found = set()
-    tables = set(inspect(connection).get_table_names())
+def list_migrations() -> list[str]:
+    """A line for each migration of both histories, the oldest first: `[x]` if it is applied."""
+    lines = []
+    with explained():
+        applied = applied_now()
     for history in HISTORIES:
-        if history.version_table in tables:
-            rows = connection.execute(text(f"SELECT version_num FROM {history.version_table}"))  # noqa: S608 - a constant
-            found |= {(history.name, revision) for revision in rows.scalars()}
-    return frozenset(found)
-
-
-def mismatch(applied: Revisions) -> str | None:
-    """Why this code can't work on a database that is at these revisions, and what helps."""
-    if applied == heads():
-        return None
-    for history in HISTORIES:
-        known = {script.revision for script in history.scripts.walk_revisions()}
-        if unknown := {revision for name, revision in applied if name == history.name} - known:
-            names = ", ".join(sorted(unknown))
-            if history is KIT:
-                return (
-                    f"The database was migrated by another kit (revision {names}), which kit "
-                    f"{__version__} does not know. Bring the folder kit/ up to date."
-                )
-            return (
-                f"The database is at revision {names}, which migrations/ does not have. "
-                "It was migrated by a newer version, or another branch, of this project."
-            )
-    behind = " and ".join(sorted({name for name, _ in heads() - applied}))
-    return f"The database is not at the newest migration of {behind}; run `manage migrate` first."
+        done = {
+            script.revision
+            for name, head in applied
+            if name == history.name
+            for script in history.scripts.walk_revisions("base", head)
+        }
+        for step in reversed([*history.scripts.walk_revisions()]):
+            mark = "x" if step.revision in done else " "
+            lines.append(f"[{mark}] {history.name}: {describe(step)}")
+    return lines

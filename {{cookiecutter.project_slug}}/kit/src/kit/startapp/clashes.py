@@ -3,6 +3,7 @@
 import io
 import tokenize
 from collections.abc import Iterable
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 
@@ -55,8 +56,7 @@ def _refuse_email(names: Names, root: Path) -> None:
 
 
 def _refuse_path(names: Names) -> None:
-    from app.main import app
-
+    app = import_module("app.main").app
     for path in (f"/{names.path}", f"/api/v1/{names.path}"):
         scope = {"type": "http", "method": "GET", "path": path, "headers": [], "root_path": ""}
         if any(route.matches(scope)[0] is not Match.NONE for route in app.router.routes):

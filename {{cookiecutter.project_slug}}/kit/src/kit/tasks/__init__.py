@@ -10,7 +10,8 @@ whatever dies when; what was rolled back never runs.
 """
 
 from kit.tasks.background import Background
-from kit.tasks.definition import Discard, Obsolete, Retry, Task, task
+from kit.tasks.definition import Task, task
+from kit.tasks.errors import Discard, Obsolete, Retry
 from kit.tasks.models import Job, JobStatus
 from kit.tasks.schedule import periodic
 from kit.tasks.service import job_result

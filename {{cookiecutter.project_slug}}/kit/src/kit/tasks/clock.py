@@ -1,9 +1,9 @@
-"""The clock that leases go by: the database's, for no two machines have the same time.
+"""The clock for leases: the database's, because no two machines have the same time.
 
-By two clocks, a job that runs where one is behind would look like that of a dead worker where
-the other is ahead. SQLite has one machine, whose clock is the application's.
+With two clocks, a running job of a machine that is behind would look like a dead worker's to one
+that is ahead. SQLite runs on one machine, with the application's clock.
 
-Whether a job is due is told by each worker's own clock: a wrong one runs it too early or late.
+Whether a job is due is decided by each worker's clock: a wrong one runs it too early or too late.
 """
 
 from datetime import datetime, timedelta

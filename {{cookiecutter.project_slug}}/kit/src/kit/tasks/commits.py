@@ -27,7 +27,7 @@ def _wake_workers_elsewhere(db: Session) -> None:
 
 @event.listens_for(Session, "after_commit")
 def _tell_the_engine(db: Session) -> None:
-    """A hint, no more: what is lost here is found in the table."""
+    """Only a hint: the sweep finds in the table what is lost here."""
     if db.in_nested_transaction() or "jobs" not in db.info:
         return
     jobs: list[JobRef] = db.info.pop("jobs")

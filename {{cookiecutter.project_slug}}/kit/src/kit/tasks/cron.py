@@ -19,7 +19,7 @@ _PART = re.compile(r"(\*|\d+|[a-z]+)(?:-(\d+|[a-z]+))?(?:/(\d+))?", re.IGNORECAS
 def cron_trigger(line: str, timezone: str) -> "BaseTrigger":
     """The times that `minute hour day month weekday` names; either kind of day will do.
 
-    Raises ValueError for a senseless line, LookupError for a time zone that nobody knows.
+    Raises ValueError for a senseless line, LookupError for an unknown time zone.
     """
     from apscheduler.triggers.combining import OrTrigger
     from apscheduler.triggers.cron import CronTrigger

@@ -13,6 +13,7 @@ from importlib import import_module
 from threading import Event
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
+from kit.discovery import BrokenModule
 from kit.settings import settings
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def wait_for_sigterm() -> None:
 
 @cache
 def current() -> Engine:
-    """The engine of the settings. Stops the program with one line if it is not installed."""
+    """The engine of the settings. Stops the program with one line if it can't be imported."""
     name = f"kit.tasks.adapters.{settings.tasks_engine}"
     try:
         return cast(Engine, import_module(name).Engine())
@@ -79,3 +80,5 @@ def current() -> Engine:
             f"TASKS_ENGINE: {engine} needs {error.name}, which is not installed; "
             f'write "kit[{engine}]" into pyproject.toml and run `uv sync`'
         ) from None
+    except BrokenModule as error:  # app/celery.py
+        raise SystemExit(str(error)) from None

@@ -21,7 +21,7 @@ RECONNECT = timedelta(seconds=5)
 async def listen(heard: Callable[[], None]) -> None:
     """Call `heard` when there may be new jobs, until cancelled.
 
-    A help, no more: while the connection is gone, the worker looks once a second.
+    An optimization: while the connection is gone, the worker looks once a second.
     """
     while POSSIBLE:
         try:
@@ -41,4 +41,4 @@ async def _listen(heard: Callable[[], None]) -> None:
             async for _ in driver.notifies():
                 heard()
         finally:
-            await connection.invalidate()  # nobody else wants a connection that listens
+            await connection.invalidate()  # the pool must not reuse a connection that listens

@@ -1,4 +1,4 @@
-"""The job table: what was asked for, and what became of it."""
+"""The job table: what was asked for, and how it went."""
 
 import re
 import secrets
@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import JSON, Column, Index, Text, text
 from sqlalchemy.orm import class_mapper
+from sqlalchemy.orm.attributes import instance_dict
 from sqlmodel import Field, SQLModel
 
 from kit.database import engine, utcnow
@@ -49,10 +50,10 @@ def headline(error: str) -> str:
 
 
 def uuid7() -> UUID:
-    """A UUID that sorts by the time it was made at, to a quarter of a microsecond.
+    """A UUID that sorts by the time of its creation, to a quarter of a microsecond.
 
-    New rows are neighbours in the index of their ids then, which stays fast in a large table,
-    and lists by age need no other. RFC 9562, 5.7 and 6.2 (method 3); Python has it from 3.14.
+    So new rows are neighbors in the index of ids, which keeps inserts fast in a large table, and
+    lists by age need no other index. RFC 9562, 5.7 and 6.2 (method 3); Python has it from 3.14.
     """
     milliseconds, rest = divmod(time.time_ns(), 1_000_000)
     moment = milliseconds << 16 | 7 << 12 | rest * 4096 // 1_000_000
@@ -60,12 +61,12 @@ def uuid7() -> UUID:
 
 
 def first_id(made_at: datetime) -> UUID:
-    """No id of a job that was made at this time, or later, is smaller."""
+    """The smallest id that a job created at this time can have."""
     return UUID(int=int(made_at.timestamp() * 1000) << 80)
 
 
 def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    """Said for the database in use alone: to name both would import both dialects."""
+    """An index of some rows, for the database in use: naming both would import both dialects."""
     condition: dict[str, Any] = {f"{engine.dialect.name}_where": text(where)}
     return Index(name, *columns, unique=unique, **condition)
 
@@ -82,12 +83,12 @@ class Job(SQLModel, table=True):
     rank: int = Field(default=0)
     """The priority, negated: the lowest goes first, as indexes sort."""
     owner_id: UUID | None = None
-    """Whose job it is: who may ask for its state. No foreign key: accounts come and go."""
+    """The user who may ask for its state. No foreign key: kit does not know the table of users."""
     request_id: str | None = Field(default=None, max_length=64)
-    """The request that asked for it, so that their log lines can be read together."""
+    """The request that enqueued it, so that their log lines can be read together."""
 
     key: str | None = Field(default=None, max_length=250)
-    """Of two jobs with one key the second is refused: how each tick of a schedule runs once."""
+    """Unique, if given: the second job of a tick is refused, so each tick runs once."""
 
     status: str = Field(default=JobStatus.READY.value, max_length=20)
     run_after: datetime = Field(default_factory=utcnow)
@@ -104,7 +105,7 @@ class Job(SQLModel, table=True):
 
     worker: str | None = Field(default=None, max_length=100)
     lease_expires_at: datetime | None = None
-    """Until then the job is its worker's own; after that the worker counts as dead."""
+    """Until then the job belongs to its worker; after that the worker counts as dead."""
 
     created_at: datetime = Field(default_factory=utcnow)
     started_at: datetime | None = None
@@ -129,10 +130,12 @@ _DEFAULTS = {
 
 
 def new_job(*, arguments: dict[str, Any], run_after: datetime, **values: Any) -> Job:
-    """`Job(…)`, made the way a row is loaded: without a word to pydantic and SQLAlchemy about
-    each of twenty attributes, which takes longer than all else that `enqueue` does.
+    """A job to be inserted, made the way SQLAlchemy makes an object of a row that it has loaded.
+
+    `Job(…)` would tell pydantic and SQLAlchemy of each of twenty attributes, which takes ten times
+    as long, and several times as long as the rest of `enqueue`.
     """
     job: Job = class_mapper(Job).class_manager.new_instance()
     made = {"id": uuid7(), "created_at": utcnow(), "arguments": arguments, "run_after": run_after}
-    job.__dict__.update(_DEFAULTS, **made, **values)
+    instance_dict(job).update(_DEFAULTS, **made, **values)
     return job

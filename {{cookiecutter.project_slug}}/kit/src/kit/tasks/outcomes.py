@@ -1,4 +1,4 @@
-"""What goes between the table and whoever runs a job: one attempt, and what became of it."""
+"""What the table and a worker exchange: a claimed job, and how its attempt ended."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class ClaimedJob:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one attempt."""
+    """How one attempt ended."""
 
     job: ClaimedJob
     status: JobStatus
@@ -42,5 +42,5 @@ class Outcome:
 
     @property
     def is_plain(self) -> bool:
-        """Successful, and nothing came of it that belongs into the job's row."""
+        """Whether the job succeeded and returned nothing, so that its row needs no more values."""
         return self.status is JobStatus.SUCCESSFUL and self.result is None

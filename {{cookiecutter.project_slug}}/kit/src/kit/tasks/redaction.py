@@ -30,7 +30,7 @@ def _redacted_item(name: str, item: Any) -> Any:
 
 
 def error_class(error: str) -> str:
-    """The class of the exception that ended an attempt, for whoever may not read its message.
+    """The class of the exception that ended an attempt, for readers who may not see its message.
 
     error: `Job.error`, which is a traceback, or a line such as `Discard: the user is gone`.
     """

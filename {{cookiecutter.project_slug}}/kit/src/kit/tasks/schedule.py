@@ -4,12 +4,12 @@
     @task
     async def send_digest() -> None: ...
 
-Any number of schedulers may run. Each knows every tick, and the job of a tick has a key that
-the table holds once: so each tick runs once, with no lock and no leader.
+Any number of schedulers may run. Each knows every tick, and the job of a tick has a key that is
+unique in the table. So each tick runs once, without a lock or a leader.
 
-Ticks that came while no scheduler ran are skipped, but for the last: if it is no older than
-CATCH_UP, it is made up for. So a restart at 03:00 does not cost the night's work, and an
-installation that comes back after a week does not begin with a week of it.
+Ticks that came while no scheduler ran are skipped, except the last one if it is not older than
+CATCH_UP. So a restart at 03:00 does not lose the night's work, and an installation that returns
+after a week does not start with a week of it.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ CATCH_UP = timedelta(hours=1)
 PAUSE = timedelta(seconds=1)
 """Between the death of a scheduler and the next: it may be a setting that it can't do with."""
 NAP = timedelta(seconds=30)
-"""The longest sleep: after it the clock is read again, should somebody have set it."""
+"""The longest sleep: after it the clock is read again, in case it was set."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Scheduler:
             await self._sleep_until(min(self._due.values(), default=utcnow() + NAP))
 
     async def turn(self) -> None:
-        """Enqueue what is due by the clock as it is now, should somebody have set it."""
+        """Enqueue what is due by the clock as it is now, in case it was set."""
         for schedule, due in self._due.items():
             tick = min(due, schedule.next_after(utcnow()))
             if tick <= utcnow() and (latest := schedule.first_for(utcnow())) <= utcnow():

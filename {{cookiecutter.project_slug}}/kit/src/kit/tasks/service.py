@@ -179,7 +179,7 @@ async def prune_jobs(
 ) -> int:
     """Delete jobs that finished longer ago than `older_than`; return how many.
 
-    Commits after every PRUNE_BATCH: nobody waits long for a lock, SQLite's writers included.
+    Commits after every PRUNE_BATCH, so that no other writer waits long, on SQLite as well.
     """
     oldest = (
         select(Job.id)

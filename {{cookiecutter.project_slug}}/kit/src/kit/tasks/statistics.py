@@ -1,7 +1,7 @@
-"""How the queue does: for `/metrics`, `/readyz`, the pages of /admin and `manage jobs stats`.
+"""The state of the queues, for `/metrics`, `/readyz`, the pages of /admin and `manage jobs stats`.
 
-All of it is read from the table when somebody asks, so that it is right for any number of web
-processes and workers, and after any restart.
+All of it is read from the table on request, so it is right for any number of web processes and
+workers, and after any restart.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from kit.database import utcnow
 from kit.tasks import sql
 from kit.tasks.models import Job, JobStatus
+from kit.tasks.statements import READY, RUNNING
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class QueueState:
 
     name: str
     due: int
-    """Jobs that could run at this moment, had a worker time for them."""
+    """Jobs that could run now if a worker were free."""
     later: int
     """Jobs that wait for their time: scheduled, or between two attempts."""
     running: int
@@ -67,7 +68,7 @@ async def count_jobs(db: AsyncSession) -> list[Count]:
 async def queue_states(db: AsyncSession) -> list[QueueState]:
     """Every queue in which a job waits or runs, by name."""
     now = utcnow()
-    ready, running = col(Job.status) == sql.READY, col(Job.status) == sql.RUNNING
+    ready, running = col(Job.status) == READY, col(Job.status) == RUNNING
     is_due = ready & (col(Job.run_after) <= now)
     statement = (
         select(

@@ -9,15 +9,15 @@ from kit.tasks.schedule import periodic
 from kit.tasks.service import prune_jobs
 
 KEEP_SUCCESSFUL = timedelta(days=7)
-"""Long enough to look into last week's complaint."""
+"""Long enough to look into a complaint about last week."""
 KEEP_FAILED = timedelta(days=30)
-"""Somebody has to look at them first; after a month nobody will."""
+"""Longer, because someone should look at them first."""
 
 
 @periodic(cron="17 3 * * *")
 @task
 async def prune_finished_jobs() -> None:
-    """Delete jobs that nobody will ask about any more."""
+    """Delete jobs that finished long ago."""
     async with Session() as db:
         await prune_jobs(db, older_than=KEEP_SUCCESSFUL, statuses=[JobStatus.SUCCESSFUL])
         await prune_jobs(db, older_than=KEEP_FAILED, statuses=[JobStatus.FAILED])

@@ -1,4 +1,4 @@
-"""Runs blocking code beside the event loop, in threads that never hold up the exit."""
+"""Runs blocking code beside the event loop, in threads that never delay the exit."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,14 +13,14 @@ T = TypeVar("T")
 async def in_thread(function: Callable[[], T]) -> T:
     """Run `function` in a daemon thread of its own, with this context's variables.
 
-    A pool would join its threads when the process ends, and so let one hanging call
-    keep a stopped server alive; these threads are simply gone.
+    A pool would join its threads when the process ends, so one hanging call would keep a stopped
+    server alive. These threads end with the process.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
     def settle(result: T | None, error: BaseException | None) -> None:
-        if future.done():  # whoever waited was cancelled
+        if future.done():  # the caller was cancelled
             return
         if error:
             future.set_exception(error)
@@ -35,7 +35,7 @@ async def in_thread(function: Callable[[], T]) -> T:
             error = RuntimeError(f"StopIteration: {stop}")
         except BaseException as raised:  # handed on, whatever it is
             error = raised  # type: ignore[assignment]
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed, so nothing waits any more
             loop.call_soon_threadsafe(settle, result, error)
 
     Thread(target=copy_context().run, args=(run,), daemon=True).start()

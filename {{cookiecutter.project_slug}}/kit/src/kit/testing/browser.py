@@ -44,6 +44,7 @@ def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer
     url = f"http://127.0.0.1:{port}"
     environment = os.environ | {
         "ENVIRONMENT": "development",
+        "KIT_DEV": "yes",  # with the mailbox, which only `manage dev` serves
         "PROJECT_NAME": "Browser test",
         "BASE_URL": url,
         "DATABASE_URL": f"sqlite:///{folder}/app.db",

@@ -19,43 +19,53 @@ from kit.web.security import add_security_headers
 
 log = get_logger(__name__)
 
-HANDLED = (
-    *(AppError, HTTPException, RequestValidationError),
-    *(OperationalError, TimeoutError, StaleDataError, Exception),
-)
 RETRY_AFTER = {"Retry-After": "5"}
 """Seconds; about as long as a database takes to start."""
 
 
 def install_error_handlers(app: FastAPI) -> None:
     """Turn every exception into an answer, and say so in the OpenAPI description."""
-    for kind in HANDLED:
-        app.add_exception_handler(kind, _answer)
+    app.exception_handler(AppError)(_refuse)
+    app.exception_handler(HTTPException)(_answer_with_status)
+    app.exception_handler(RequestValidationError)(_explain_request)
+    app.exception_handler(OperationalError)(_ask_to_retry)
+    app.exception_handler(TimeoutError)(_ask_to_retry)
+    app.exception_handler(StaleDataError)(_say_it_was_deleted)
+    app.exception_handler(Exception)(_apologize)
     document_problems(app)
 
 
-async def _answer(request: Request, error: Exception) -> Response:
-    match error:
-        case AppError():
-            return error_response(request, Problem.of_error(error), error.headers)
-        case HTTPException() if error.status_code < 400:  # a redirect out of a dependency
-            return Response(status_code=error.status_code, headers=error.headers)
-        case HTTPException():
-            detail = error.detail if isinstance(error.detail, str) else None
-            problem = Problem.of_status(error.status_code, detail)
-            headers = dict(error.headers or {})
-            if error.status_code == 405:
-                headers["Allow"] = ", ".join(_methods(request)) or headers.get("Allow", "")
-            return error_response(request, problem, headers)
-        case RequestValidationError():
-            return error_response(request, _invalid_request(error))
-        case OperationalError() | TimeoutError() if is_away(error):
-            log.error("no answer from the database", error=summary(error))
-            return error_response(request, Problem.of_status(503), RETRY_AFTER)
-        case OperationalError():  # what SQLite was told is wrong
-            raise error
-        case StaleDataError():  # the row was there when the request read it
-            return error_response(request, Problem.of_status(404, "It was deleted just now."))
+async def _refuse(request: Request, error: AppError) -> Response:
+    return error_response(request, Problem.of_error(error), error.headers)
+
+
+async def _answer_with_status(request: Request, error: HTTPException) -> Response:
+    if error.status_code < 400:  # a redirect out of a dependency
+        return Response(status_code=error.status_code, headers=error.headers)
+    detail = error.detail if isinstance(error.detail, str) else None
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request)) or headers.get("Allow", "")
+    return error_response(request, Problem.of_status(error.status_code, detail), headers)
+
+
+async def _explain_request(request: Request, error: RequestValidationError) -> Response:
+    return error_response(request, _invalid_request(error))
+
+
+async def _ask_to_retry(request: Request, error: OperationalError | TimeoutError) -> Response:
+    if not is_away(error):  # SQLite calls wrong SQL an OperationalError
+        raise error
+    log.error("no answer from the database", error=summary(error))
+    return error_response(request, Problem.of_status(503), RETRY_AFTER)
+
+
+async def _say_it_was_deleted(request: Request, _error: StaleDataError) -> Response:
+    """The row was there when the request read it."""
+    return error_response(request, Problem.of_status(404, "It was deleted just now."))
+
+
+async def _apologize(request: Request, _error: Exception) -> Response:
     # Starlette sends this answer around the middleware, which therefore can't add its headers.
     response = error_response(request, Problem.of_status(500))
     added = getattr(request.app.state, "security_headers", {})
@@ -64,7 +74,7 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> list[str]:
-    """What can be done at this path; Starlette names the methods of the first route alone."""
+    """The methods of all routes at this path; Starlette names only those of the first."""
     routes = [route for route in request.app.router.routes if not isinstance(route, Mount)]
 
     def is_one(method: str) -> bool:

@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from kit.settings import settings
 
-_COOKIE = "flash"
+# The prefix makes browsers refuse it from a subdomain or without TLS.
+_COOKIE = "__Host-flash" if settings.is_production else "flash"
 _MAX_AGE = 300  # seconds; a message that nobody saw for this long would only puzzle
 
 Kind = Literal["success", "info", "error"]

@@ -18,7 +18,7 @@ S = TypeVar("S", bound=BaseModel)
 
 @dataclass
 class Form(Generic[S]):
-    """What somebody sent: `data` if all of it is good, else a message per field in `errors`."""
+    """A form that was sent: `data` if all of it is valid, else a message per field in `errors`."""
 
     data: S | None = None
     values: dict[str, str] = field(default_factory=dict)

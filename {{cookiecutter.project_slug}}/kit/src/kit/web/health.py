@@ -1,4 +1,4 @@
-"""Two questions of whoever runs this: does the process live, and can it serve?"""
+"""Is the process alive, and can it serve requests? For load balancers and orchestrators."""
 
 from asyncio import timeout, to_thread
 from datetime import timedelta
@@ -32,7 +32,7 @@ async def ready(response: Response) -> dict[str, str | dict[str, str]]:
     """Requests can be served: the database answers, it has the tables that this code expects,
     and what requests promise is done in time.
 
-    The answer names the checks that failed; why they did is in the log, and nobody else's business.
+    The answer names the checks that failed. The reasons are only in the log, as they are internal.
     """
     checks = await _checks()
     is_ready = all(answer == "ok" for answer in checks.values())
@@ -61,8 +61,8 @@ async def _checks() -> dict[str, str]:
 
 
 async def _broker() -> str:
-    """Told, but no reason to turn requests away: what they promise is kept in the table.
-    If the broker stays away, jobs become late, and that is one.
+    """Reported, but no reason to refuse requests: their jobs are safe in the table. If the broker
+    stays away, jobs become late, and the check of the queue fails.
     """
     try:
         async with timeout(_PATIENCE):
@@ -73,7 +73,7 @@ async def _broker() -> str:
 
 
 async def _queue(db: AsyncSession) -> str:
-    """Whether somebody runs the jobs. A job that waits for its next attempt is not late."""
+    """Whether the jobs are run in time. A job that waits for its next attempt is not late."""
     allowed = settings.ready_max_queue_lag
     if allowed is None:
         return "ok"

@@ -1,4 +1,4 @@
-"""What surrounds every request: security headers, cross-origin protection, limits on bodies.
+"""What surrounds every request: security headers, cross-origin protection, the body.
 
 Plain ASGI: Starlette's BaseHTTPMiddleware would put a task and a queue around each request.
 """
@@ -10,32 +10,40 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kit.settings import settings
+from kit.web.bodies import MAX_BODY, BodyLimit, answer_nobody
 from kit.web.errors import error_response
 from kit.web.problems import Problem
 from kit.web.security import add_security_headers, security_headers
-
-MAX_BODY = 64 * 1024
-"""Bytes of one request: room for any form, and too few to keep the process busy for long."""
-UPLOADS: dict[str, int] = {}
-"""More for the paths below a prefix, where files arrive: `{"/account/photo": 5 * 1024 * 1024}`."""
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def install_middleware(
-    app: FastAPI, sources: Mapping[str, Sequence[str]] = MappingProxyType({})
+    app: FastAPI,
+    sources: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    uploads: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
     """Add all of it; what is added last is the outermost. sources: see `security_headers`."""
     app.state.security_headers = security_headers(sources)
+    app.add_exception_handler(ClientDisconnect, answer_nobody)
     app.add_middleware(HeadIsGet)
-    app.add_middleware(BodyLimit, limit=MAX_BODY, uploads=UPLOADS)
+    app.add_middleware(BodyLimit, limit=MAX_BODY, uploads=uploads)
     app.add_middleware(Utf8Forms)
     app.add_middleware(CrossOriginProtection)
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_credentials=True,
+            allow_methods=["DELETE", "GET", "PATCH", "POST", "PUT"],
+            allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["Location", "Retry-After", "X-Request-ID"],
+        )
     app.add_middleware(SecurityHeaders)
 
 
@@ -98,13 +106,16 @@ def _is_same_origin(method: str, headers: Headers) -> bool:
     if headers.get("authorization", "").lower().startswith("bearer "):
         return True
     origin = headers.get("origin")
-    if origin == _own_origin():
+    if origin == _own_origin() or origin in settings.origins:
         return True
     if site := headers.get("sec-fetch-site"):
         return site in ("same-origin", "none")
-    host = headers.get("host")
-    # Compared as text, for `http://[` is no URL and can't be taken apart.
-    return origin is None or (bool(host) and origin.partition("://")[2] == host)
+    if origin is None:
+        return True
+    # Compared as text: `http://[` isn't a valid URL and can't be taken apart.
+    scheme, _, host = origin.partition("://")
+    downgraded = scheme == "http" and settings.base_url.startswith("https://")
+    return bool(host) and host == headers.get("host") and not downgraded
 
 
 def _own_origin() -> str:
@@ -133,35 +144,3 @@ def _is_utf8(headers: Headers) -> bool:
     kind, options = parse_options_header(headers.get("content-type"))  # as Starlette reads it
     charset = options.get(b"charset", b"utf-8")
     return kind != b"multipart/form-data" or charset.lower() in (b"utf-8", b"utf8")
-
-
-class BodyLimit:
-    """Answers 413 to a body above the limit, whether its length was announced or not.
-
-    FastAPI's own `max_body_size` answers in plain text, which no handler can change.
-    """
-
-    def __init__(self, app: ASGIApp, limit: int, uploads: Mapping[str, int]) -> None:
-        self.app = app
-        self.limit = limit
-        self.uploads = uploads
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        announced = Headers(scope=scope).get("content-length", "0")
-        raised = (n for prefix, n in self.uploads.items() if scope["path"].startswith(prefix))
-        limit = max(raised, default=self.limit)
-        size = 0
-
-        async def limited_receive() -> Message:
-            nonlocal size
-            if announced.isdecimal() and int(announced) > limit:
-                raise HTTPException(413)
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > limit:
-                raise HTTPException(413)
-            return message
-
-        await self.app(scope, limited_receive, send)

@@ -23,7 +23,7 @@ def page(
     headers: dict[str, str] | None = None,
     **context: Any,  # whatever the template asks for
 ) -> HTMLResponse:
-    """Render `<slice>/<name>.html`; pass `user` when somebody is signed in, for the navigation.
+    """Render `<slice>/<name>.html`; pass the signed-in `user`, if any, for the navigation.
 
     Pages are never cached: after signing out, the back button must not show the account.
     """

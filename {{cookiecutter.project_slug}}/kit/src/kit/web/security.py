@@ -46,7 +46,7 @@ def security_headers(sources: Mapping[str, Sequence[str]]) -> dict[str, str]:
 def add_security_headers(headers: MutableHeaders, path: str, added: Mapping[str, str]) -> None:
     """Add what is missing; a route that set one of these headers itself knows why.
 
-    What the API answers is somebody's data, and is kept by no cache.
+    Answers of the API are personal data, so no cache may keep them.
     """
     if path.startswith("/api/"):
         headers.setdefault("Cache-Control", "no-store")

@@ -22,7 +22,7 @@ def mount_static(app: FastAPI) -> None:
 
 
 def static(name: str) -> str:
-    """The URL of a static file, with a digest of its content; KeyError for a file nobody has."""
+    """The URL of a static file, with a digest of its content; KeyError if no slice has it."""
     return f"/static/{name}?{_version(name)}"
 
 

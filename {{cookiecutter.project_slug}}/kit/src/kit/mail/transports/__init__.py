@@ -1,6 +1,7 @@
-"""The ways out. The scheme of MAIL_URL is the name of a module here, with a function `transport`.
+"""The ways out. The scheme of MAIL_URL names a module here, which has a function `transport`.
 
-A provider's HTTP API is one more file, `pigeon.py` for `MAIL_URL=pigeon://key@host`:
+A provider's HTTP API is a file of yours, `app/mail/pigeon_transport.py` for
+`MAIL_URL=pigeon://key@host`:
 
     def transport(url: SplitResult) -> Transport:
         return Pigeon(key=unquote(url.username or ""), host=url.hostname or "api.example.com")
@@ -21,6 +22,8 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Protocol, cast
 from urllib.parse import SplitResult, urlsplit
+
+from kit.discovery import slices
 
 if TYPE_CHECKING:
     from kit.mail.message import Message
@@ -47,10 +50,22 @@ def transport_for(url: str) -> Transport:
         parts = urlsplit(url)
     except ValueError:  # brackets that do not match, for one
         raise ValueError("is no URL") from None
-    if parts.scheme not in (names := sorted(module.name for module in iter_modules(__path__))):
-        raise ValueError(f"must start with one of {', '.join(f'{name}://' for name in names)}")
-    module = import_module(f"{__name__}.{parts.scheme}")
+    modules = _modules()
+    if parts.scheme not in modules:
+        known = ", ".join(f"{name}://" for name in sorted(modules))
+        raise ValueError(f"must start with one of {known}")
+    module = import_module(modules[parts.scheme])
     return cast(Transport, module.transport(parts))
+
+
+def _modules() -> dict[str, str]:
+    """The module of each scheme: ours, then `<scheme>_transport.py` of the folders of `app`."""
+    found = {module.name: f"{__name__}.{module.name}" for module in iter_modules(__path__)}
+    for slice_, names in slices().items():
+        for name in names:
+            if name.endswith("_transport"):
+                found[name.removesuffix("_transport")] = f"app.{slice_}.{name}"
+    return found
 
 
 def refuse_more(url: SplitResult) -> None:

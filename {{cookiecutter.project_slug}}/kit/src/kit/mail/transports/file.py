@@ -34,7 +34,7 @@ class Folder:
         return await to_thread.run_sync(self._write, message)
 
     def _write(self, message: Message) -> str:
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(0o700, parents=True, exist_ok=True)
         name = f"{sha256(message.message_id.encode()).hexdigest()[:32]}.eml"
         with NamedTemporaryFile(dir=self.path, prefix=".", delete=False) as file:
             file.write(message.raw)

@@ -1,7 +1,8 @@
 """Dramatiq, over Redis or RabbitMQ: `manage worker`, or `dramatiq kit.tasks.adapters.dramatiq`.
 
-Each @task is an actor of the same name, whose one argument is the id of a job: the job table
-says what is to be done, and whether it is done already. Why it is done so: docs/decisions/0014.
+Each @task is an actor of the same name, whose one argument is the id of a job. The job table
+says what has to be done, and whether it is done already, so that every engine keeps the same
+promises about retries, leases and duplicates.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from kit.tasks.definition import all_tasks
 
 
 class JobsMiddleware(Middleware):
-    """The event loop of the jobs lives as long as the worker of the process."""
+    """Starts and stops the event loop of the jobs with the worker of the process."""
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
         loop.start()
@@ -42,7 +43,7 @@ def _make_broker(url: str) -> Broker:
         client = connect_to_redis(socket_timeout=ANSWER)
         return RedisBroker(client=client)  # type: ignore[no-untyped-call]
     parts = urlsplit(url)
-    vhost = "/%2F" if parts.path == "//" else parts.path  # the one is Celery's way to write it
+    vhost = "/%2F" if parts.path == "//" else parts.path  # `//` is how Celery writes it
     limits = {"socket_timeout": CONNECT, "stack_timeout": ANSWER, "heartbeat": 30}
     query = "&".join(filter(None, [parts.query, urlencode(limits)]))
     url = parts._replace(path=vhost, query=query).geturl()
@@ -57,7 +58,7 @@ def _make_actor(name: str, queue: str, priority: int = 0) -> Actor[[str], None]:
         except loop.Stopping:  # for another worker
             broker.get_actor(name).send(job_id)
 
-    # What fails is tried again by the table's rules, and ended by the task's own timeout.
+    # The job table decides on retries, and the task's own timeout ends an attempt.
     limits: dict[str, Any] = {"max_retries": 0, "time_limit": float("inf")}
     make = dramatiq.actor(actor_name=name, queue_name=queue, priority=-priority, **limits)
     return make(run)
@@ -83,7 +84,7 @@ class Engine(BrokeredEngine):
         if isinstance(broker, RabbitmqBroker):
             try:
                 broker.connection.process_data_events()
-            finally:  # each thread has its own, which nobody would keep alive or close
+            finally:  # each thread has its own, and nothing would keep this one alive or close it
                 del broker.connection
         elif isinstance(broker, RedisBroker):
             broker.client.ping()

@@ -60,7 +60,7 @@ class Engine:
 
 
 def _end_if_it_failed(running: asyncio.Task[None]) -> None:
-    """A server that looks healthy and runs no job is worse than one that is started anew."""
+    """End the server, so that it is restarted: it would look healthy and run no job."""
     if not running.cancelled() and (error := running.exception()):
         log.critical("background work has stopped; ending the server", exc_info=error)
         os.kill(os.getpid(), signal.SIGTERM)

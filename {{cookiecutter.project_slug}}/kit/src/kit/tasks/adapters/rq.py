@@ -2,8 +2,8 @@
 
     rq worker --worker-class kit.tasks.adapters.rq.Worker --url redis://… default mail
 
-A message is an RQ job that carries the id of a job of ours. Whoever takes it deletes it, since
-the job table knows the rest: docs/decisions/0014.
+A message is an RQ job that carries the id of a job of ours. The worker that takes it deletes it,
+because the job table holds the state, which RQ's results and registries would only repeat.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from kit.tasks.broker.publisher import ANSWER, BrokeredEngine, connect_to_redis
 
 log = get_logger(__name__)
 
-RUN = "kit.tasks.loop.run_job"
-"""What a message calls; so RQ's own workers, which fork for each, can run it as well."""
+RUN = "kit.tasks.broker.loop.run_job"
+"""What a message calls. RQ's own workers, which fork for each message, can run it as well."""
 
 
 class Worker(SimpleWorker):
-    """Takes a message whenever it has a slot free; its jobs run together on one event loop."""
+    """Takes a message whenever a slot is free. Its jobs run together on one event loop."""
 
     def __init__(self, *args: Any, slots: int = settings.tasks_concurrency, **options: Any) -> None:
-        # For 30 s a dead worker is shown; a Redis that is silent for 25 counts as away.
+        # A dead worker is listed for 30 s; a Redis that is silent for 25 s counts as away.
         options |= {"serializer": JSONSerializer, "worker_ttl": 30}
         super().__init__(*args, **options)
         self._slots = Semaphore(slots)
@@ -59,7 +59,7 @@ class Worker(SimpleWorker):
         self._slots.release()
 
     def handle_warm_shutdown_request(self) -> None:
-        """SIGTERM: take nothing more; finish what runs, or hand it back."""
+        """At SIGTERM, take nothing more, and finish what runs or hand it back."""
         loop.stop()
 
 
@@ -83,7 +83,7 @@ class Engine(BrokeredEngine):
         self._redis.ping()
 
     def work(self, *, concurrency: int) -> None:
-        """RQ's worker ends when Redis goes away; this starts another one, until SIGTERM."""
+        """Work until SIGTERM. RQ's worker ends when Redis goes away; then start another one."""
         jobs = loop.start()
         with suppress(StopRequested):  # SIGTERM between the one and the next
             while not jobs.stopping:

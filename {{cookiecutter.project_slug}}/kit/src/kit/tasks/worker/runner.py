@@ -1,4 +1,4 @@
-"""Runs one claimed job and says what became of it."""
+"""Runs one claimed job, and returns how it ended."""
 
 import asyncio
 import inspect
@@ -16,7 +16,8 @@ from sqlmodel import SQLModel
 
 from kit.logging import get_logger, log_context, summary
 from kit.settings import settings
-from kit.tasks.definition import BadArguments, Discard, Retry, Task, UnknownTask, get_task
+from kit.tasks.definition import Task, get_task
+from kit.tasks.errors import BadArguments, Discard, Retry, UnknownTask
 from kit.tasks.models import LONGEST_ERROR, JobStatus, headline
 from kit.tasks.outcomes import ClaimedJob, Outcome
 from kit.tasks.threads import in_thread
@@ -26,14 +27,14 @@ log = get_logger(__name__)
 FIRST_DELAY = timedelta(seconds=2)
 LONGEST_DELAY = timedelta(hours=1)
 LARGEST_RESULT = 64 * 1024
-"""Bytes of JSON. The table is no place for files: a task stores those and returns a name."""
+"""Bytes of JSON. A task stores a file elsewhere, and returns its name."""
 NOW, LATEST = timedelta(0), timedelta(days=365)
-"""What a task may ask for; the answer of a strange server is no reason to wait for a century."""
+"""The delays that a task may ask for: one that a server told it may be senseless."""
 
 
 @dataclass(frozen=True)
 class JobContext:
-    """What a running task may want to know of its job."""
+    """What a running task can ask about its job."""
 
     id: UUID
     attempt: int
@@ -41,7 +42,7 @@ class JobContext:
     rows: list[SQLModel] = field(default_factory=list, repr=False)
 
     def on_settle(self, row: SQLModel) -> None:
-        """Write `row` in the transaction that settles this attempt, whatever becomes of it.
+        """Write `row` in the transaction that settles this attempt, however it ends.
 
         Exactly once, or not at all when the attempt does not count: its worker died, or
         lost its lease. A row that the database refuses is logged and dropped.
@@ -83,7 +84,7 @@ async def _outcome(job: ClaimedJob) -> Outcome:
         try:
             task = get_task(job.task)
             arguments = task.load(job.arguments)
-        except (UnknownTask, BadArguments) as error:  # perhaps not another worker's: misfits.py
+        except (UnknownTask, BadArguments) as error:  # see version_skew.py
             return _failed(job, f"{type(error).__name__}: {error}")
         returned = await _call(task, arguments)
     except asyncio.CancelledError:
@@ -103,7 +104,7 @@ async def _outcome(job: ClaimedJob) -> Outcome:
 
 
 def _result(returned: object) -> Any:
-    """What of it JSON can carry, None if it can't: the work is done, a retry would be wrong."""
+    """The result as JSON. None if it can't be stored: the work is done, no retry would help."""
     if returned is None:
         return None
     try:
@@ -144,7 +145,7 @@ def _failed(job: ClaimedJob, error: str, cause: BaseException | None = None) -> 
 
 
 def _seen(cause: BaseException | None) -> BaseException | None:
-    """Its traceback is logged for developers; in production the table has it."""
+    """The exception whose traceback is logged, in development; in production the table has it."""
     return None if settings.is_production else cause
 
 
@@ -153,6 +154,6 @@ def _text(error: BaseException) -> str:
 
 
 def _storable(text: str) -> str:
-    """What PostgreSQL takes as text: no NUL, no half of a surrogate pair; the end of it."""
+    """The end of the text, without what PostgreSQL refuses: NUL, half of a surrogate pair."""
     text = text.replace("\0", "\N{SYMBOL FOR NULL}")
     return text.encode(errors="replace").decode()[-LONGEST_ERROR:]

@@ -1,5 +1,5 @@
-"""Repairs what was lost on the way: leases of dead workers, answers and messages that never came,
-jobs that met a worker of another version.
+"""Repairs what was lost: leases of dead workers, answers and messages that never arrived, jobs that
+met a worker of another version.
 
 Every scheduler and every worker sweeps; any number may.
 """
@@ -20,7 +20,7 @@ from kit.settings import settings
 from kit.tasks import clock, engines
 from kit.tasks.announcements import JobRef
 from kit.tasks.models import WORKER_DIED, Job, JobStatus
-from kit.tasks.sql import READY, RUNNING
+from kit.tasks.statements import READY, RUNNING, is_among
 from kit.tasks.threads import in_thread
 from kit.tasks.worker.version_skew import retry_misfits
 
@@ -30,8 +30,33 @@ TURN = timedelta(seconds=1)
 STEP = timedelta(seconds=1)
 """Clocks that are only adjusted move less from turn to turn."""
 BATCH = 1000
-"""Announcements a turn: a broker that comes back is not buried."""
+"""Announcements a turn, so that a broker that comes back is not flooded."""
 LONGEST_SILENCE = timedelta(hours=1)
+
+_jobs = SQLModel.metadata.tables["jobs"]
+_heard, _due = _jobs.c.announced_at, _jobs.c.run_after
+_waited_long = (_heard < bindparam("b_grace")) & or_(
+    _heard < bindparam("b_silence"),
+    bindparam("b_seconds") - extract("epoch", _heard)
+    >= extract("epoch", _heard) - extract("epoch", _due),
+)
+_UNHEARD = (
+    select(_jobs.c.id)
+    .where(
+        _jobs.c.status == READY,
+        _due <= bindparam("b_now"),
+        or_(_heard.is_(None), _heard < _due, _waited_long),
+    )
+    .order_by(_jobs.c.rank, _due)
+    .limit(BATCH)
+    .with_for_update(skip_locked=True)
+)
+_ANNOUNCE = (
+    update(_jobs)
+    .where(is_among(_UNHEARD))
+    .values(announced_at=bindparam("b_now"))
+    .returning(_jobs.c.id, _jobs.c.task, _jobs.c.queue, _jobs.c.rank, _jobs.c.run_after)
+)
 
 
 class Sweeper:
@@ -64,12 +89,11 @@ class Sweeper:
                     await self._stopping.wait()
 
     async def turn(self) -> int:
-        """Free what dead workers left, give another try to what old workers did not know, and
-        announce what is due; return how many were freed.
+        """Free the jobs of dead workers, announce what is due, retry what old workers did not know.
+        Return how many were freed.
 
-        After a start, an outage of the database or a step of the clock nothing is freed at
-        first: the workers that are alive renew their leases every third of a lease, and need
-        the time to do so.
+        After a start, an outage of the database or a step of the clock, nothing is freed for half
+        a lease: living workers renew theirs every third of one, and need that time.
         """
         loop = asyncio.get_running_loop()
         freed, due = [], []
@@ -99,7 +123,7 @@ class Sweeper:
         return len(freed)
 
     async def _retry_misfits(self) -> None:
-        """In a transaction of its own: what is wrong with old jobs must not cost the rest."""
+        """In a separate transaction: an error in an old job must not undo the rest of the turn."""
         try:
             async with engine.begin() as connection:
                 retried = await retry_misfits(connection)
@@ -110,7 +134,7 @@ class Sweeper:
             log.warning("retrying jobs that another version did not know", jobs=len(retried))
 
     def _clock_was_set(self, ahead: float) -> bool:
-        """ahead: of the time that nobody sets, in seconds."""
+        """ahead: how far this clock is ahead of the monotonic one, in seconds."""
         before, self._clock_ahead = self._clock_ahead, ahead
         return before is not None and abs(ahead - before) > STEP.total_seconds()
 
@@ -143,7 +167,7 @@ async def free_leases(connection: AsyncConnection, time: datetime) -> list[tuple
 async def hand_back_unheard(
     connection: AsyncConnection, worker: str, known: Collection[UUID]
 ) -> None:
-    """Make ready what this worker has claimed but does not know of: the answer was lost.
+    """Make ready what this worker has claimed without knowing it, because the answer was lost.
 
     None of it has begun, so the attempt does not count.
     """
@@ -163,7 +187,7 @@ async def hand_back_unheard(
 
 
 async def _broker_answers() -> bool:
-    """What it can't hear now must not count as announced: it would not be told again for long."""
+    """Ask first: a job that counts as announced is not announced again for a long time."""
     try:
         await in_thread(engines.current().ping)
     except Exception as error:  # whatever the broker's client raises
@@ -181,10 +205,9 @@ async def is_any_due(connection: AsyncConnection, grace: timedelta) -> bool:
 async def announce_due(connection: AsyncConnection, *, grace: timedelta) -> list[JobRef]:
     """Mark as announced, and return, the due jobs that the broker has to be told of (again).
 
-    Those it never heard of since they became due, and those that have waited for `grace`
-    since it did. From then on the time from one announcement to the next doubles, up to an
-    hour: behind a long backlog, jobs wait although the broker knows them, and each telling
-    makes its queue longer.
+    Those that were not announced since they became due, and those that have waited for `grace`
+    since they were. From then on the interval doubles, up to an hour: behind a long backlog jobs
+    wait although the broker knows them, and each message makes its queue longer.
     """
     rows = await connection.execute(_ANNOUNCE, _times(grace))
     return [JobRef(row.id, row.task, row.queue, -row.rank, row.run_after) for row in rows]
@@ -198,29 +221,3 @@ def _times(grace: timedelta) -> dict[str, object]:
         "b_grace": time - grace,
         "b_silence": time - max(grace, LONGEST_SILENCE),
     }
-
-
-_jobs = SQLModel.metadata.tables["jobs"]
-_heard, _due = _jobs.c.announced_at, _jobs.c.run_after
-_waited_long = (_heard < bindparam("b_grace")) & or_(
-    _heard < bindparam("b_silence"),
-    bindparam("b_seconds") - extract("epoch", _heard)
-    >= extract("epoch", _heard) - extract("epoch", _due),
-)
-_UNHEARD = (
-    select(_jobs.c.id)
-    .where(
-        _jobs.c.status == READY,
-        _due <= bindparam("b_now"),
-        or_(_heard.is_(None), _heard < _due, _waited_long),
-    )
-    .order_by(_jobs.c.rank, _due)
-    .limit(BATCH)
-    .with_for_update(skip_locked=True)
-)
-_ANNOUNCE = (
-    update(_jobs)
-    .where(_jobs.c.id.in_(_UNHEARD))
-    .values(announced_at=bindparam("b_now"))
-    .returning(_jobs.c.id, _jobs.c.task, _jobs.c.queue, _jobs.c.rank, _jobs.c.run_after)
-)

@@ -1,8 +1,8 @@
 """Jobs that met a worker of another version.
 
-While a deployment goes on, new web servers enqueue what old workers do not know: another task,
-other arguments. Such a job fails at once and says why. But it has not begun, so the first process
-that it does fit makes it ready again, for as long as deployments take.
+During a deployment, new web servers enqueue jobs that old workers do not know: a new task, other
+arguments. Such a job fails at once and says why. It has not begun, so a process that knows it
+makes it ready again, for as long as deployments take.
 """
 
 from datetime import datetime, timedelta
@@ -13,11 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
 from kit.database import utcnow
-from kit.tasks.definition import BadArguments, UnknownTask, all_tasks, get_task
+from kit.tasks.definition import all_tasks, get_task
+from kit.tasks.errors import BadArguments, UnknownTask
 from kit.tasks.models import Job, JobStatus, first_id
 
 RECENT = timedelta(hours=1)
-"""The age of a job after which only `manage jobs retry` helps: nobody wants last week's mails."""
+"""The age of a job after which only `manage jobs retry` helps: old e-mails must not go out."""
 BATCH = 200
 """Jobs that are looked at in a turn, which takes the event loop some milliseconds."""
 

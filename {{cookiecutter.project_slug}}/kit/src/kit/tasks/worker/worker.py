@@ -1,4 +1,4 @@
-"""The in-process worker: claims jobs, runs several at once, writes down what became of them.
+"""The worker: claims jobs, runs several at once, writes down how they ended.
 
 Any number may work on one table, in one process or on many machines.
 """
@@ -6,13 +6,11 @@ Any number may work on one table, in one process or on many machines.
 import asyncio
 import os
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from secrets import token_hex
 from uuid import UUID
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit.database import engine, utcnow
 from kit.logging import get_logger, summary
@@ -22,8 +20,10 @@ from kit.tasks.definition import get_task
 from kit.tasks.models import JobStatus
 from kit.tasks.outcomes import ClaimedJob, Outcome
 from kit.tasks.worker.connection import KeptConnection
+from kit.tasks.worker.heartbeat import Heartbeat
 from kit.tasks.worker.runner import run
 from kit.tasks.worker.sweep import Sweeper, hand_back_unheard
+from kit.tasks.worker.turn import Claimed, Turn, carry_out
 
 log = get_logger(__name__)
 
@@ -32,17 +32,14 @@ POLL = timedelta(seconds=1)
 CLEAN_UP = timedelta(seconds=5)
 """How long a job that is cancelled at shutdown may take to clean up."""
 SHORTEST_WAIT = timedelta(milliseconds=50)
-"""Before asking again for a job that is due and that another has locked."""
-
-ONE_STATEMENT = engine.dialect.name == "postgresql"
-"""Whether a turn may be one statement without BEGIN and COMMIT: a quarter of the round trips."""
+"""Before asking again for a job that is due but locked by another transaction."""
 
 
 class Worker:
     """One loop, one transaction a turn: what is done is written down, what is due is claimed.
 
-    With `poll` it looks for jobs by itself. Without, it runs those that are submitted, as many
-    at once as there are: whoever submits them (a broker's consumer) keeps the bounds.
+    With `poll` it looks for jobs by itself, and runs up to `concurrency` at once. Without, it
+    runs all that are submitted: a broker's consumer, which submits them, limits their number.
     """
 
     def __init__(
@@ -65,18 +62,18 @@ class Worker:
         self._submitted: dict[UUID, asyncio.Future[None]] = {}
         self._sweeper = Sweeper(lease=lease, pause=lease / 3)
         self._connection = KeptConnection(engine)
-        self._heartbeat = KeptConnection(engine)
         self._autocommit = KeptConnection(engine.execution_options(isolation_level="AUTOCOMMIT"))
+        self._heartbeat = Heartbeat(self.id, lease, self._running, self._mine)
 
     def wake(self) -> None:
         """There may be new jobs. Called on the event loop."""
         self._wake.set()
 
     async def submit(self, job_id: UUID) -> None:
-        """Run this job here, if it is due and nobody else has it.
+        """Run this job here, if it is due and no other worker has it.
 
-        Returns when it is settled; at once if there is nothing to do, as when a message came
-        twice and the first one waits here, or if the worker stops.
+        Returns when it is settled. Returns at once if the worker stops, and if the job was
+        submitted before and is not settled yet, as when a message comes twice.
         """
         if self._stopping or job_id in self._submitted:
             return
@@ -92,7 +89,7 @@ class Worker:
     async def run(self) -> None:
         """Work until `stop`."""
         log.info("worker started", worker=self.id, concurrency=self.concurrency)
-        upkeep = [asyncio.create_task(it) for it in (self._keep_leases(), self._sweeper.run())]
+        upkeep = [asyncio.create_task(it) for it in (self._heartbeat.run(), self._sweeper.run())]
         try:
             while not self._stopping:
                 await self._sleep(await self._turn())
@@ -110,59 +107,40 @@ class Worker:
     async def _turn(self) -> timedelta:
         """Settle, claim and start; return how long there is nothing more to do."""
         self._wake.clear()
-        outcomes, ids = self._outcomes[:], self._wanted()
-        free = self.concurrency - len(self._running) if ids is None else len(ids)
-        free = 0 if self._stopping else free
-        if not outcomes and not free:
+        turn = self._plan()
+        if turn.is_empty:
             return POLL
-        plain = all(outcome.is_plain and not outcome.rows for outcome in outcomes)
-        at_once = ONE_STATEMENT and free > 0 and plain
-        kept = self._autocommit if at_once else self._connection
-        due = None
-        claimed: list[ClaimedJob] = []
+        kept = self._autocommit if turn.is_one_statement else self._connection
         try:
             async with kept.begin() as connection:
                 if kept.is_new:  # the one before may have ended while it answered a claim
-                    await hand_back_unheard(connection, self.id, self._mine())
-                done = [outcome.job for outcome in outcomes] if at_once else []
-                if outcomes and not done:
-                    await sql.settle(connection, self.id, outcomes)
-                if free:
-                    claimed = await self._claim(connection, free, ids, outcomes, done)
-                if ids is None and len(claimed) < free:
-                    due = await sql.next_due(connection)
+                    await hand_back_unheard(connection, self.id, turn.known)
+                claimed = await carry_out(turn, connection, self.id, self.lease)
         except Exception as error:  # most likely the database is away; whatever it is, go on
-            # Nothing is lost: outcomes are kept, and a claim is handed back by the next connection.
+            # Nothing is lost: outcomes are kept, and the next connection hands back lost claims.
             if not kept.is_new:  # perhaps only this connection has ended: try another at once
                 return timedelta(0)
             log.error("no answer from the database; trying again", error=summary(error))
             return POLL
-        del self._outcomes[: len(outcomes)]
-        for job in claimed:
+        self._go_on(turn, claimed)
+        return _pause_until(claimed.next_due)
+
+    def _plan(self) -> Turn:
+        known = self._mine()
+        ids = None if self.poll else self._submitted.keys() - known
+        free = self.concurrency - len(self._running) if ids is None else len(ids)
+        return Turn(self._outcomes[:], ids, 0 if self._stopping else free, known)
+
+    def _go_on(self, turn: Turn, claimed: Claimed) -> None:
+        """Start what was claimed. Answer for what was settled, and for what need not run here."""
+        del self._outcomes[: len(turn.outcomes)]
+        for job in claimed.jobs:
             self._start(job)
-        self._answer([outcome.job.id for outcome in outcomes])
-        self._answer((ids or set()) - {job.id for job in claimed})
-        return min(POLL, max(due - utcnow(), SHORTEST_WAIT)) if due else POLL
-
-    async def _claim(
-        self,
-        connection: AsyncConnection,
-        free: int,
-        ids: set[UUID] | None,
-        outcomes: Sequence[Outcome],
-        done: Sequence[ClaimedJob],
-    ) -> list[ClaimedJob]:
-        busy = self._mine() - {outcome.job.id for outcome in outcomes}
-        return await sql.claim(
-            connection, self.id, free, lease=self.lease, ids=ids, but=busy, done=done
-        )
-
-    def _wanted(self) -> set[UUID] | None:
-        """The jobs that were submitted and do not run yet; None means any."""
-        return None if self.poll else self._submitted.keys() - self._mine()
+        self._answer([outcome.job.id for outcome in turn.outcomes])
+        self._answer((turn.ids or set()) - {job.id for job in claimed.jobs})
 
     def _answer(self, ids: Collection[UUID]) -> None:
-        """Tell those who submitted these jobs that there is nothing more to do here."""
+        """Let `submit` return: there is nothing more to do for these jobs here."""
         for id_ in [*ids]:
             if settled := self._submitted.pop(id_, None):
                 settled.set_result(None)
@@ -191,7 +169,7 @@ class Worker:
         self._wake.set()
 
     def _mine(self) -> set[UUID]:
-        """What runs here, and what has run and is not written down yet."""
+        """The jobs that run here, or have run and are not written down yet."""
         done = {outcome.job.id for outcome in self._outcomes}
         return {job.id for job in self._running.values()} | done
 
@@ -216,32 +194,9 @@ class Worker:
             await asyncio.sleep(SHORTEST_WAIT.total_seconds())
             await self._turn()
 
-    async def _keep_leases(self) -> None:
-        """Renew the leases of what runs here; jobs that use up the pool can't prevent it."""
-        while True:
-            mine = {job.id: running for running, job in self._running.items()}
-            try:
-                async with self._heartbeat.begin() as connection:
-                    kept = await sql.renew(connection, self.id, self._mine(), lease=self.lease)
-            except Exception as error:
-                log.error("could not renew leases; trying again", error=summary(error))
-                pause = POLL
-            else:
-                pause = self.lease / 3
-                for id_ in mine.keys() - kept:
-                    if mine[id_] in self._running:
-                        log.error("lost the lease of a job that still ran", job_id=str(id_))
-                        mine[id_].cancel()
-            seconds = min(pause, self.lease / 3).total_seconds()
-            due = asyncio.get_running_loop().time() + seconds
-            await asyncio.sleep(seconds)
-            late = asyncio.get_running_loop().time() - due
-            if late > self.lease.total_seconds() / 2:
-                log.error(
-                    "the event loop stood still, and jobs may have gone to other workers meanwhile:"
-                    " what blocks belongs in a plain def",
-                    seconds=round(late, 1),
-                )
+
+def _pause_until(due: datetime | None) -> timedelta:
+    return min(POLL, max(due - utcnow(), SHORTEST_WAIT)) if due else POLL
 
 
 async def run_now(ids: Collection[UUID] | None = None) -> int:
