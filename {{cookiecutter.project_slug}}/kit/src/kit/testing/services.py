@@ -24,7 +24,7 @@ def _redis() -> "Iterator[Redis]":
         server.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # two engines would declare queues of one name differently
 def _rabbitmq() -> "Iterator[RabbitMQ]":
     from kit.testing.servers import RabbitMQ
 
@@ -64,7 +64,7 @@ def redis(_redis: "Redis") -> "Redis":
 
 @pytest.fixture
 def rabbitmq(_rabbitmq: "RabbitMQ") -> "RabbitMQ":
-    """A RabbitMQ. One server per run: earlier tests' queues stay, as emptying takes seconds."""
+    """A RabbitMQ. One server per module: queues stay until then, as emptying takes seconds."""
     _rabbitmq.start()
     return _rabbitmq
 
