@@ -127,6 +127,7 @@ def test_the_units_register_somebody_and_mail_them(
         TASKS_ENGINE=engine_of(project),
         BROKER_URL=servers.broker_url,
         MAIL_URL=f"{servers.mail_url}?tls=none",
+        BASE_URL=f"http://127.0.0.1:{port}",
     )
     web, worker, scheduler = (
         commands(project, f"app-{unit}.service") for unit in ("web", "worker@", "scheduler")
@@ -163,6 +164,7 @@ def test_a_project_moves_to_another_engine(
         TASKS_ENGINE="rq",
         BROKER_URL=servers.broker_url,
         MAIL_URL=f"{servers.mail_url}?tls=none",
+        BASE_URL=f"http://127.0.0.1:{port}",
     )
     manage = str(project / ".venv/bin/manage")
     succeed(manage, "migrate", cwd=project, env=project_env)

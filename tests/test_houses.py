@@ -21,7 +21,7 @@ def mine(bakery: Bakery) -> Path:
 @pytest.fixture
 def try_to(mine: Path, env_of: Callable[[Path], Env]) -> Callable[..., Run]:
     """Run a command in the project, whatever comes of it."""
-    env = env_of(mine)
+    env = env_of(mine) | {"ENVIRONMENT": "development"}
 
     def try_to(*command: str) -> Run:
         return run(*command, cwd=mine, env=env, timeout=60)
