@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 
-from kit import admin, dev, mail
+from kit import admin, mail
 from kit.database import engine
 from kit.discovery import BrokenModule, modules
 from kit.logging import configure_logging, name_blocking_calls
@@ -85,6 +85,10 @@ def _include_routes(
     for router in (health.router, docs.router, admin.metrics_api):
         app.include_router(router)
     if settings.is_development or settings.environment == "test":
+        from kit import (
+            dev,
+        )  # with Jinja and all previews, which no other process needs at its start
+
         for router in (*map(_router, modules("dev", "app")), dev.router):
             app.include_router(router, dependencies=[Depends(require_own_host)])
 
