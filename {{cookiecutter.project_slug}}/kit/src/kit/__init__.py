@@ -9,4 +9,4 @@ __version__ = "0.2.0"
 
 # By default Python looks for cyclic garbage after every 700 new objects. An import alone makes
 # hundreds of thousands, and none of them is garbage. A server creates little more of it.
-gc.set_threshold(20_000, 20, 20)
+gc.set_threshold(100_000, 20, 20)
